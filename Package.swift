@@ -1,0 +1,64 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every Swift target is built with: warnings are errors, and the language features of the next mode are on.
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let package = Package(
+    name: "sandbox",
+    products: [
+        .executable(name: "sandbox", targets: ["sandbox"]),
+        .executable(name: "sandbox-manage", targets: ["sandbox-manage"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+    ],
+    targets: [
+        // The system calls and libraries below everything else.
+        .target(name: "CLinux"),
+        .systemLibrary(name: "CCap", providers: [.apt(["libcap-dev"])]),
+        .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
+        .systemLibrary(name: "CArchive", providers: [.apt(["libarchive-dev"])]),
+        .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
+        .target(name: "CToml", cxxSettings: [.define("TOML_EXCEPTIONS", to: "0")]),
+        .target(
+            name: "LinuxSystem", dependencies: ["CLinux"],
+            swiftSettings: strict + [.strictMemorySafety()]),
+
+        // Pure: no system calls, tested without privileges.
+        .target(name: "SandboxPolicy", swiftSettings: strict),
+        .target(name: "LaunchPlan", dependencies: ["SandboxPolicy"], swiftSettings: strict),
+
+        // The launcher: static, no Foundation.
+        .target(
+            name: "Launcher", dependencies: ["LinuxSystem", "LaunchPlan", "SandboxPolicy", "CCap"],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "sandbox", dependencies: ["Launcher", "LaunchPlan", "SandboxPolicy", "LinuxSystem"],
+            swiftSettings: strict,
+            linkerSettings: [.unsafeFlags(["-static-executable"])]),
+
+        // The manager: dynamic, convenience before microseconds.
+        .target(name: "Seccomp", dependencies: ["CSeccomp", "SandboxPolicy"], swiftSettings: strict),
+        .target(
+            name: "ImageStore", dependencies: ["LinuxSystem", "SandboxPolicy", "CArchive", "CCrypto"],
+            swiftSettings: strict),
+        .target(
+            name: "Profiles", dependencies: ["LinuxSystem", "SandboxPolicy", "CToml"], swiftSettings: strict),
+        .executableTarget(
+            name: "sandbox-manage",
+            dependencies: [
+                "ImageStore", "Profiles", "Seccomp", "Launcher", "LaunchPlan", "SandboxPolicy", "LinuxSystem",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+
+        .testTarget(name: "SandboxPolicyTests", dependencies: ["SandboxPolicy"], swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,123 @@
+// The system calls and constants that the Glibc module lacks or that are variadic in C, which Swift cannot call.
+// Nothing here decides anything: each function is one system call under its own name, with the sb_ prefix,
+// and answers as syscall(2) does: a value, or -1 with errno set.
+#ifndef SANDBOX_CLINUX_H
+#define SANDBOX_CLINUX_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <linux/filter.h>
+#include <linux/openat2.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+// clone3(2) without a stack of its own: the child goes on in a copy of this process, as after fork(2).
+static inline int sb_clone3(uint64_t flags, int *pidfd) {
+    struct clone_args args;
+    memset(&args, 0, sizeof args);
+    args.flags = flags;
+    args.exit_signal = SIGCHLD;
+    args.pidfd = (uint64_t)(uintptr_t)pidfd;
+    return (int)syscall(SYS_clone3, &args, sizeof args);
+}
+
+static inline int sb_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
+    struct open_how how;
+    memset(&how, 0, sizeof how);
+    how.flags = flags;
+    how.mode = mode;
+    how.resolve = resolve;
+    return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
+}
+
+static inline int sb_pivot_root(const char *newRoot, const char *putOld) {
+    return (int)syscall(SYS_pivot_root, newRoot, putOld);
+}
+
+static inline int sb_seccomp_load(uint16_t count, const struct sock_filter *filter) {
+    struct sock_fprog program = {count, (struct sock_filter *)filter};
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+}
+
+// glibc's wrappers of these change the credentials of every thread and keep their own lists; here there is one thread.
+static inline int sb_setresuid(uid_t id) { return (int)syscall(SYS_setresuid, id, id, id); }
+static inline int sb_setresgid(gid_t id) { return (int)syscall(SYS_setresgid, id, id, id); }
+static inline int sb_setgroups(size_t count, const gid_t *list) { return (int)syscall(SYS_setgroups, count, list); }
+
+static inline int sb_prctl(int option, unsigned long a, unsigned long b) { return prctl(option, a, b, 0UL, 0UL); }
+static inline char **sb_environ(void) { return environ; }
+static inline int sb_open(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
+static inline int sb_openat(int dirfd, const char *path, int flags, mode_t mode) {
+    return openat(dirfd, path, flags, mode);
+}
+static inline int sb_fcntl(int fd, int command, int argument) { return fcntl(fd, command, argument); }
+static inline int sb_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+// Brings the loopback interface of this network namespace up (netdevice(7)).
+static inline int sb_loopback_up(int socketFD) {
+    struct ifreq request;
+    memset(&request, 0, sizeof request);
+    strcpy(request.ifr_name, "lo");
+    request.ifr_flags = IFF_UP;
+    return ioctl(socketFD, SIOCSIFFLAGS, &request);
+}
+
+// The macros of <sys/wait.h>.
+static inline int sb_exited(int status) { return WIFEXITED(status); }
+static inline int sb_exit_status(int status) { return WEXITSTATUS(status); }
+static inline int sb_term_signal(int status) { return WTERMSIG(status); }
+
+// The file types of inode(7).
+enum {
+    SB_S_IFMT = S_IFMT,
+    SB_S_IFREG = S_IFREG,
+    SB_S_IFDIR = S_IFDIR,
+    SB_S_IFLNK = S_IFLNK,
+    SB_S_IFIFO = S_IFIFO,
+    SB_S_IFSOCK = S_IFSOCK,
+    SB_S_IFCHR = S_IFCHR,
+    SB_S_IFBLK = S_IFBLK,
+};
+static inline int sb_signal_code(const siginfo_t *info) { return info->si_code; }
+static inline int sb_signal_number(const siginfo_t *info) { return info->si_signo; }
+
+static inline uint64_t sb_mount_attr_size(void) { return sizeof(struct mount_attr); }
+
+// Enumerations of the kernel's headers that Swift reads more easily as plain values.
+enum {
+    SB_FSCONFIG_SET_FLAG = 0,
+    SB_FSCONFIG_SET_STRING = 1,
+    SB_FSCONFIG_CREATE = 6,
+    SB_SI_USER = SI_USER,
+    SB_SI_KERNEL = SI_KERNEL,
+};
+
+#endif

@@ -1,0 +1,263 @@
+// Owned file descriptors, and what is done by descriptor rather than by path.
+
+public import CLinux
+import Glibc
+
+/// A file descriptor that closes itself. Always close-on-exec.
+public struct Descriptor: ~Copyable, Sendable {
+    public let raw: Int32
+
+    /// Takes ownership of `raw`.
+    public init(owning raw: Int32) { self.raw = raw }
+
+    deinit { _ = close(raw) }
+
+    /// Gives up ownership: the number stays open until the process ends or replaces itself.
+    public consuming func release() -> Int32 {
+        let number = raw
+        discard self
+        return number
+    }
+}
+
+/// A descriptor held by more than one owner, or kept in a collection.
+public final class SharedDescriptor: Sendable {
+    public let descriptor: Descriptor
+    public init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
+    public var raw: Int32 { descriptor.raw }
+}
+
+/// How a file is opened (open(2)); O_CLOEXEC is always added.
+public struct OpenFlags: OptionSet, Sendable {
+    public let rawValue: Int32
+    public init(rawValue: Int32) { self.rawValue = rawValue }
+    public static let readOnly = OpenFlags([])
+    public static let writeOnly = OpenFlags(rawValue: O_WRONLY)
+    public static let readWrite = OpenFlags(rawValue: O_RDWR)
+    public static let create = OpenFlags(rawValue: O_CREAT)
+    public static let exclusive = OpenFlags(rawValue: O_EXCL)
+    public static let truncate = OpenFlags(rawValue: O_TRUNC)
+    public static let directory = OpenFlags(rawValue: O_DIRECTORY)
+    public static let noFollow = OpenFlags(rawValue: O_NOFOLLOW)
+    public static let nonBlocking = OpenFlags(rawValue: O_NONBLOCK)
+    public static let noControllingTerminal = OpenFlags(rawValue: O_NOCTTY)
+    /// A name for a place in the tree and no right to read it: what mounting and further opening need.
+    public static let path = OpenFlags(rawValue: O_PATH)
+}
+
+/// How far a path may lead (openat2(2)).
+public struct Resolve: OptionSet, Sendable {
+    public let rawValue: UInt64
+    public init(rawValue: UInt64) { self.rawValue = rawValue }
+    /// `..`, absolute paths and links that lead out are refused with EXDEV.
+    public static let beneath = Resolve(rawValue: UInt64(RESOLVE_BENEATH))
+    /// The folder is the root: absolute links and `..` stay inside it, as after chroot(2).
+    public static let inRoot = Resolve(rawValue: UInt64(RESOLVE_IN_ROOT))
+    /// Links like `/proc/self/fd/3` are refused with ELOOP.
+    public static let noMagicLinks = Resolve(rawValue: UInt64(RESOLVE_NO_MAGICLINKS))
+    public static let noSymlinks = Resolve(rawValue: UInt64(RESOLVE_NO_SYMLINKS))
+    public static let noCrossing = Resolve(rawValue: UInt64(RESOLVE_NO_XDEV))
+}
+
+extension Descriptor {
+    /// Opens a path of this process's own view (open(2)).
+    public static func open(
+        _ path: String, _ flags: OpenFlags, mode: mode_t = 0o644
+    ) throws(Errno) -> Descriptor {
+        Descriptor(owning: try call { unsafe sb_open(path, flags.rawValue | O_CLOEXEC, mode) })
+    }
+
+    /// Opens `path` as seen from this folder, no further than `resolve` lets it lead (openat2(2)).
+    public borrowing func open(
+        _ path: String, _ flags: OpenFlags, mode: mode_t = 0o644, resolve: Resolve
+    ) throws(Errno) -> Descriptor {
+        let folder = raw
+        let wanted = UInt64(UInt32(bitPattern: flags.rawValue | O_CLOEXEC))
+        // openat2 refuses a mode without O_CREAT.
+        let bits = flags.contains(.create) ? UInt64(mode) : 0
+        while true {
+            do {
+                return Descriptor(
+                    owning: try call { unsafe sb_openat2(folder, path, wanted, bits, resolve.rawValue) })
+            } catch Errno.wouldBlock where !flags.contains(.nonBlocking) {
+                continue  // A rename elsewhere raced with `..`; the kernel asks for another try.
+            }
+        }
+    }
+
+    /// Opens `path` with this folder as the root: the way into anything an image or a sandbox may have laid out.
+    public borrowing func openInRoot(_ path: String, _ flags: OpenFlags, mode: mode_t = 0o644) throws(Errno)
+        -> Descriptor
+    {
+        try open(path, flags, mode: mode, resolve: [.inRoot, .noMagicLinks])
+    }
+
+    /// What fstat(2) says, of an O_PATH descriptor too.
+    public borrowing func status() throws(Errno) -> FileStatus {
+        let number = raw
+        var status = stat()
+        try call { unsafe fstat(number, &status) }
+        return FileStatus(status)
+    }
+
+    /// What fstatat(2) says of `name` in this folder, links not followed.
+    public borrowing func status(of name: String) throws(Errno) -> FileStatus {
+        let number = raw
+        var status = stat()
+        try call { unsafe fstatat(number, name, &status, AT_SYMLINK_NOFOLLOW) }
+        return FileStatus(status)
+    }
+
+    public borrowing func makeDirectory(_ name: String, mode: mode_t = 0o755) throws(Errno) {
+        let number = raw
+        try call { unsafe mkdirat(number, name, mode) }
+    }
+
+    public borrowing func makeSymlink(_ name: String, to target: String) throws(Errno) {
+        let number = raw
+        try call { unsafe symlinkat(target, number, name) }
+    }
+
+    public borrowing func makeHardLink(_ name: String, to folder: borrowing Descriptor, _ target: String)
+        throws(Errno)
+    {
+        let number = raw
+        let from = folder.raw
+        try call { unsafe linkat(from, target, number, name, 0) }
+    }
+
+    public borrowing func makeNode(_ name: String, mode: mode_t, device: dev_t = 0) throws(Errno) {
+        let number = raw
+        try call { unsafe mknodat(number, name, mode, device) }
+    }
+
+    public borrowing func removeFile(_ name: String) throws(Errno) {
+        let number = raw
+        try call { unsafe unlinkat(number, name, 0) }
+    }
+
+    public borrowing func removeDirectory(_ name: String) throws(Errno) {
+        let number = raw
+        try call { unsafe unlinkat(number, name, AT_REMOVEDIR) }
+    }
+
+    public borrowing func rename(_ name: String, to newName: String) throws(Errno) {
+        let number = raw
+        try call { unsafe renameat(number, name, number, newName) }
+    }
+
+    public borrowing func linkTarget(of name: String) throws(Errno) -> String {
+        let number = raw
+        return try unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) {
+            buffer throws(Errno) in
+            let length = try call { unsafe readlinkat(number, name, buffer.baseAddress!, buffer.count) }
+            return unsafe String(
+                decoding: UnsafeRawBufferPointer(start: buffer.baseAddress, count: length), as: UTF8.self)
+        }
+    }
+
+    /// Reads until the end, and throws EFBIG past `limit` bytes.
+    public borrowing func readAll(limit: Int) throws(Errno) -> [UInt8] {
+        let number = raw
+        var content: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: min(limit + 1, 64 * 1024))
+        while true {
+            let count = chunk.count
+            let got = try call { unsafe Glibc.read(number, &chunk, count) }
+            if got == 0 { return content }
+            content.append(contentsOf: chunk[..<got])
+            if content.count > limit { throw Errno.tooBig }
+        }
+    }
+
+    /// Reads at most `count` bytes, once (read(2)); empty at the end of the file.
+    public borrowing func read(upTo count: Int) throws(Errno) -> [UInt8] {
+        let number = raw
+        var chunk = [UInt8](repeating: 0, count: count)
+        let got = try call { unsafe Glibc.read(number, &chunk, count) }
+        chunk.removeLast(count - got)
+        return chunk
+    }
+
+    /// Writes all of `bytes`.
+    public borrowing func write(_ bytes: [UInt8]) throws(Errno) {
+        let number = raw
+        var done = 0
+        while done < bytes.count {
+            let start = done
+            done += try call {
+                unsafe bytes.withUnsafeBytes { unsafe Glibc.write(number, $0.baseAddress! + start, $0.count - start) }
+            }
+        }
+    }
+
+    /// Takes the whole-file lock (flock(2)); throws EAGAIN when another process holds it and `wait` is false.
+    public borrowing func lock(exclusive: Bool = true, wait: Bool = false) throws(Errno) {
+        let number = raw
+        try call { flock(number, (exclusive ? LOCK_EX : LOCK_SH) | (wait ? 0 : LOCK_NB)) }
+    }
+
+    public borrowing func duplicate() throws(Errno) -> Descriptor {
+        let number = raw
+        return Descriptor(owning: try call { sb_fcntl(number, F_DUPFD_CLOEXEC, 3) })
+    }
+
+    /// Flushes the whole file system that this descriptor is on (syncfs(2)).
+    public borrowing func syncFileSystem() throws(Errno) {
+        let number = raw
+        try call { syncfs(number) }
+    }
+
+    /// The names in this folder, without `.` and `..`, in no order.
+    public borrowing func names() throws(Errno) -> [String] {
+        let own = try open(".", [.readOnly, .directory], resolve: [.beneath])
+        guard let stream = unsafe fdopendir(own.raw) else { throw Errno.current }
+        _ = own.release()
+        defer { unsafe closedir(stream) }
+        var names: [String] = []
+        while let entry = unsafe readdir(stream) {
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+                unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names
+    }
+
+    /// An extended attribute's value, or nil where there is none (fgetxattr(2)). `name` carries its name space.
+    public borrowing func attribute(_ name: String) throws(Errno) -> [UInt8]? {
+        // O_PATH descriptors have no fgetxattr; their /proc name does.
+        let path = "/proc/self/fd/\(raw)"
+        var value = [UInt8](repeating: 0, count: 256)
+        do {
+            let got = try call { unsafe getxattr(path, name, &value, value.count) }
+            return Array(value[..<got])
+        } catch Errno.noData {
+            return nil
+        } catch Errno.notSupported {
+            return nil
+        }
+    }
+}
+
+/// The two ends of a pipe (pipe2(2)).
+public struct Pipe: ~Copyable {
+    public let reader: Descriptor
+    public let writer: Descriptor
+
+    public init() throws(Errno) {
+        var ends: (Int32, Int32) = (0, 0)
+        try call {
+            unsafe withUnsafeMutablePointer(to: &ends) {
+                unsafe $0.withMemoryRebound(to: Int32.self, capacity: 2) { unsafe pipe2($0, O_CLOEXEC) }
+            }
+        }
+        reader = Descriptor(owning: ends.0)
+        writer = Descriptor(owning: ends.1)
+    }
+
+    /// Keeps the reading end and closes the other.
+    public consuming func takeReader() -> Descriptor { reader }
+    /// Keeps the writing end and closes the other.
+    public consuming func takeWriter() -> Descriptor { writer }
+}

@@ -1,0 +1,52 @@
+// The one funnel for system calls: a negative answer becomes a thrown `Errno`, and EINTR is tried again here only.
+
+import CLinux
+import Glibc
+
+/// What a failed system call left in `errno` (errno(3)).
+public struct Errno: Error, Equatable, Hashable, Sendable {
+    public let rawValue: Int32
+
+    public init(_ rawValue: Int32) { self.rawValue = rawValue }
+
+    /// The `errno` of the call that has just failed.
+    public static var current: Errno { Errno(errno) }
+
+    public static let permission = Errno(EPERM)
+    public static let noEntry = Errno(ENOENT)
+    public static let access = Errno(EACCES)
+    public static let exists = Errno(EEXIST)
+    public static let notDirectory = Errno(ENOTDIR)
+    public static let isDirectory = Errno(EISDIR)
+    public static let invalid = Errno(EINVAL)
+    public static let noSpace = Errno(ENOSPC)
+    public static let loop = Errno(ELOOP)
+    public static let crossDevice = Errno(EXDEV)
+    public static let notEmpty = Errno(ENOTEMPTY)
+    public static let wouldBlock = Errno(EAGAIN)
+    public static let notSupported = Errno(EOPNOTSUPP)
+    public static let noSystemCall = Errno(ENOSYS)
+    public static let noExecFormat = Errno(ENOEXEC)
+    public static let overflow = Errno(EOVERFLOW)
+    public static let readOnly = Errno(EROFS)
+    public static let busy = Errno(EBUSY)
+    public static let noProcess = Errno(ESRCH)
+    public static let noData = Errno(ENODATA)
+    public static let tooBig = Errno(EFBIG)
+}
+
+extension Errno: CustomStringConvertible {
+    /// The C library's sentence for this number (strerror(3)).
+    public var description: String { unsafe String(cString: strerror(rawValue)) }
+}
+
+/// Runs one system call until it is not interrupted, and throws what it left in `errno` when it fails.
+@discardableResult
+@inline(__always)
+func call<Result: SignedInteger>(_ body: () -> Result) throws(Errno) -> Result {
+    while true {
+        let result = body()
+        if result >= 0 { return result }
+        if errno != EINTR { throw Errno.current }
+    }
+}

@@ -1,0 +1,79 @@
+// What stat(2) says, under Swift names.
+
+public import CLinux
+import Glibc
+
+/// The kinds of file of inode(7).
+public enum FileKind: Sendable, Equatable {
+    case regular, directory, symlink, fifo, socket, characterDevice, blockDevice, unknown
+}
+
+/// The attributes of one file (stat(2)). Times are nanoseconds since the epoch.
+public struct FileStatus: Sendable, Equatable {
+    public let device: UInt64
+    public let inode: UInt64
+    public let mode: mode_t
+    public let owner: uid_t
+    public let group: gid_t
+    public let size: Int64
+    public let specialDevice: UInt64
+    public let links: UInt64
+    public let modified: Int64
+    public let changed: Int64
+
+    init(_ status: stat) {
+        device = UInt64(status.st_dev)
+        inode = UInt64(status.st_ino)
+        mode = status.st_mode
+        owner = status.st_uid
+        group = status.st_gid
+        size = Int64(status.st_size)
+        specialDevice = UInt64(status.st_rdev)
+        links = UInt64(status.st_nlink)
+        modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
+        changed = Int64(status.st_ctim.tv_sec) * 1_000_000_000 + Int64(status.st_ctim.tv_nsec)
+    }
+
+    public var kind: FileKind {
+        switch Int32(mode) & Int32(SB_S_IFMT) {
+        case Int32(SB_S_IFREG): .regular
+        case Int32(SB_S_IFDIR): .directory
+        case Int32(SB_S_IFLNK): .symlink
+        case Int32(SB_S_IFIFO): .fifo
+        case Int32(SB_S_IFSOCK): .socket
+        case Int32(SB_S_IFCHR): .characterDevice
+        case Int32(SB_S_IFBLK): .blockDevice
+        default: .unknown
+        }
+    }
+
+    /// The permission bits, with set-user-id, set-group-id and sticky.
+    public var permissions: mode_t { mode & 0o7777 }
+
+    /// True for the same file at the same moment: what a cache compares. Changes with content, mode and owner.
+    public var stamp: String { "\(device):\(inode):\(size):\(modified):\(changed)" }
+
+    /// Whether both name the same file.
+    public func isSameFile(as other: FileStatus) -> Bool { device == other.device && inode == other.inode }
+}
+
+extension FileStatus {
+    /// Of a path in this process's own view, links followed (stat(2)).
+    public static func of(_ path: String) throws(Errno) -> FileStatus {
+        var status = stat()
+        try call { unsafe stat(path, &status) }
+        return FileStatus(status)
+    }
+
+    /// Of a path in this process's own view, the last link not followed (lstat(2)).
+    public static func ofLink(_ path: String) throws(Errno) -> FileStatus {
+        var status = stat()
+        try call { unsafe lstat(path, &status) }
+        return FileStatus(status)
+    }
+
+    /// `stamp` of what `path` leads to, or `-` where there is nothing to see.
+    public static func stamp(of path: String) -> String {
+        do { return try of(path).stamp } catch { return "-" }
+    }
+}

@@ -1,0 +1,115 @@
+// Names of images, and the record that the store keeps under each.
+
+/// NAME[:TAG] of an image of the store: `alpine`, `alpine:3.20`, `localhost:5000/team/x:1`.
+public struct ImageReference: Equatable, Sendable, CustomStringConvertible {
+    public let name: String
+    public let tag: String
+
+    /// - Returns: nil where `text` is not such a name. The grammar is that of the OCI distribution specification
+    ///   ("Pulling manifests"): lower-case name components, and a tag of at most 128 characters.
+    public init?(_ text: String) {
+        var name = Substring(text)
+        var tag = Substring("latest")
+        if let colon = text.lastIndex(of: ":"), !text[colon...].contains("/") {
+            name = text[..<colon]
+            tag = text[text.index(after: colon)...]
+        }
+        guard Self.isName(name), Self.isTag(tag) else { return nil }
+        self.name = String(name)
+        self.tag = String(tag)
+    }
+
+    public var description: String { "\(name):\(tag)" }
+
+    /// The file name of its record in the store: no `/`, never `.` or `..`.
+    public var fileName: String {
+        String(description.map { $0 == "/" ? ["%", "2", "F"] : [$0] }.joined())
+    }
+
+    /// The reference whose record has this file name.
+    public init?(fileName: String) {
+        var text = ""
+        var rest = Substring(fileName)
+        while let character = rest.first {
+            if rest.hasPrefix("%2F") {
+                text.append("/")
+                rest = rest.dropFirst(3)
+            } else {
+                text.append(character)
+                rest = rest.dropFirst()
+            }
+        }
+        self.init(text)
+    }
+
+    private static func isName(_ name: Substring) -> Bool {
+        guard !name.isEmpty, name.utf8.count <= 200 else { return false }
+        for (index, part) in name.split(separator: "/", omittingEmptySubsequences: false).enumerated() {
+            // The first component may be a host with a port.
+            let letters = index == 0 ? part.filter { $0 != ":" } : String(part)
+            guard let first = letters.first, let last = letters.last, isAlphanumeric(first), isAlphanumeric(last),
+                letters.allSatisfy({ isAlphanumeric($0) || $0 == "." || $0 == "_" || $0 == "-" }),
+                !letters.contains("..")
+            else { return false }
+        }
+        return true
+    }
+
+    private static func isTag(_ tag: Substring) -> Bool {
+        guard let first = tag.first, tag.utf8.count <= 128, first != ".", first != "-" else { return false }
+        return tag.allSatisfy {
+            isAlphanumeric($0) || ("A"..."Z").contains($0) || $0 == "." || $0 == "_" || $0 == "-"
+        }
+    }
+
+    private static func isAlphanumeric(_ character: Character) -> Bool {
+        ("a"..."z").contains(character) || ("0"..."9").contains(character)
+    }
+}
+
+/// Whose ids the files of an unpacked layer carry: a store keeps one copy of a layer for each mode in use.
+public enum IdentityMode: String, Sendable, CaseIterable {
+    /// Everything belongs to the user alone.
+    case single
+    /// Ids as in the archive, through the user's subordinate range.
+    case range
+}
+
+/// What the store knows of one image: its layers and what its config says, as the launcher reads it.
+public struct ImageRecord: Equatable, Sendable {
+    /// Digests (`sha256:` and 64 hexadecimal digits) of the uncompressed layers, lowest first.
+    public var layers: [String]
+    /// From the image's config (OCI image specification, "config"): env, entrypoint, command, user, workdir.
+    public var settings: [Setting]
+
+    public init(layers: [String], settings: [Setting]) {
+        self.layers = layers
+        self.settings = settings
+    }
+
+    private static let signature = "sandbox-image-1"
+
+    public var encoded: [UInt8] {
+        Words.join([Self.signature, String(layers.count)] + layers)
+            + SettingsFile(dependencies: [], settings: settings).encoded
+    }
+
+    /// - Returns: nil where the bytes are not such a record.
+    public init?(encoded: [UInt8]) {
+        let words = Words.split(encoded)
+        guard words.count >= 2, words[0] == Self.signature, let count = Int(words[1]), count > 0,
+            words.count >= 2 + count
+        else { return nil }
+        layers = Array(words[2..<(2 + count)])
+        guard layers.allSatisfy(Self.isDigest),
+            let file = SettingsFile(encoded: Words.join(Array(words[(2 + count)...])))
+        else { return nil }
+        settings = file.settings
+    }
+
+    /// Whether `text` is a digest in the form that names folders of the store: nothing else may become a path.
+    public static func isDigest(_ text: String) -> Bool {
+        text.utf8.count == 71 && text.hasPrefix("sha256:")
+            && text.utf8.dropFirst(7).allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
+    }
+}

@@ -1,0 +1,56 @@
+// Where this program keeps things, for one user, by the XDG base directory specification.
+
+/// The folders of one user and of one installation. Pure: made from environment values and the program's own path.
+public struct Places: Equatable, Sendable {
+    /// Images, kept sandboxes, set-up layers: `$XDG_DATA_HOME/sandbox`.
+    public let data: String
+    /// What can be made again: `$XDG_CACHE_HOME/sandbox`.
+    public let cache: String
+    /// The user's own profiles and trust: `$XDG_CONFIG_HOME/sandbox`.
+    public let configuration: String
+
+    /// - Parameters: absolute values only count, as the specification says; `home` is the fallback.
+    public init(home: String, dataHome: String?, cacheHome: String?, configHome: String?) {
+        func folder(_ value: String?, _ fallback: String) -> String {
+            if let value, value.hasPrefix("/") { return value + "/sandbox" }
+            return home + fallback + "/sandbox"
+        }
+        data = folder(dataHome, "/.local/share")
+        cache = folder(cacheHome, "/.cache")
+        configuration = folder(configHome, "/.config")
+    }
+
+    /// Records of images, by `ImageReference.fileName`.
+    public var images: String { data + "/images" }
+    /// Compressed or plain layer archives as they were imported: `sha256:…` of the uncompressed content names them.
+    public var blobs: String { data + "/blobs" }
+    /// Kept sandboxes, by name.
+    public var sandboxes: String { data + "/sandboxes" }
+    /// Uppers on disk that are dropped at the end of their run.
+    public var ephemeral: String { data + "/ephemeral" }
+    /// Read-only layers made by set-up commands and from tar files given with --layer.
+    public var setup: String { data + "/setup" }
+    public var profileCache: String { cache + "/profiles" }
+    public var filterCache: String { cache + "/filters" }
+    public var userProfiles: String { configuration + "/profiles" }
+    /// Project profiles that the user trusts: one file name for each.
+    public var trust: String { configuration + "/trust" }
+
+    /// The unpacked tree of one layer.
+    /// - Parameter digest: as `ImageRecord.isDigest` accepts it.
+    public func layer(_ digest: String, _ mode: IdentityMode) -> String {
+        "\(data)/layers/\(digest.dropFirst(7)).\(mode.rawValue)"
+    }
+
+    /// A name for what `text` identifies: FNV-1a in two halves, 32 hexadecimal digits. Names cache entries only; what
+    /// is found there is compared, never believed for its name.
+    public static func key(_ text: String) -> String {
+        func fnv(_ seed: UInt64) -> String {
+            var hash = seed
+            for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+            let digits = String(hash, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }
+        return fnv(0xcbf2_9ce4_8422_2325) + fnv(0x6c62_272e_07bb_0142)
+    }
+}

@@ -1,0 +1,124 @@
+// One option with one value, and where it was said. Policies, profiles and image configs are lists of these.
+
+/// The levels that settings come from, lowest first.
+public enum Origin: Equatable, Sendable {
+    case builtIn
+    case image(String)
+    /// A profile's name.
+    case profile(String)
+    case commandLine
+
+    /// Higher wins.
+    public var level: Int {
+        switch self {
+        case .builtIn: 0
+        case .image: 1
+        case .profile: 2
+        case .commandLine: 3
+        }
+    }
+
+    /// One word, for files and for `--explain=json`.
+    public var word: String {
+        switch self {
+        case .builtIn: "built-in"
+        case .image(let name): "image \(name)"
+        case .profile(let name): "profile \(name)"
+        case .commandLine: "command line"
+        }
+    }
+
+    public init?(word: String) {
+        switch word {
+        case "built-in": self = .builtIn
+        case "command line": self = .commandLine
+        case _ where word.hasPrefix("image "): self = .image(String(word.dropFirst(6)))
+        case _ where word.hasPrefix("profile "): self = .profile(String(word.dropFirst(8)))
+        default: return nil
+        }
+    }
+}
+
+public struct Setting: Equatable, Sendable {
+    public let option: Option
+    /// As written: `true` and `false` for a flag, empty for an optional value left out.
+    public let value: String
+    public let origin: Origin
+
+    public init(_ option: Option, _ value: String, _ origin: Origin) {
+        self.option = option
+        self.value = value
+        self.origin = origin
+    }
+}
+
+/// A file of settings as the launcher reads them: NUL-separated words, with the files they were made from, so that a
+/// change of any of those is noticed. Written by `sandbox-manage`; the launcher reads nothing else.
+public struct SettingsFile: Equatable, Sendable {
+    /// A file or place looked at, and `FileStatus.stamp` of it then (`-` where there was nothing).
+    public struct Dependency: Equatable, Sendable {
+        public let path: String
+        public let stamp: String
+        public init(path: String, stamp: String) {
+            self.path = path
+            self.stamp = stamp
+        }
+    }
+
+    public var dependencies: [Dependency]
+    public var settings: [Setting]
+
+    public init(dependencies: [Dependency], settings: [Setting]) {
+        self.dependencies = dependencies
+        self.settings = settings
+    }
+
+    private static let signature = "sandbox-settings-1"
+
+    public var encoded: [UInt8] {
+        var words = [Self.signature, String(dependencies.count)]
+        for dependency in dependencies { words += [dependency.path, dependency.stamp] }
+        for setting in settings { words += [setting.origin.word, setting.option.rawValue, setting.value] }
+        return Words.join(words)
+    }
+
+    /// - Returns: nil where the bytes are not such a file, or are of another version: then it is made anew.
+    public init?(encoded: [UInt8]) {
+        let words = Words.split(encoded)
+        guard words.count >= 2, words[0] == Self.signature, let count = Int(words[1]), count >= 0,
+            words.count >= 2 + 2 * count, (words.count - 2 - 2 * count) % 3 == 0
+        else { return nil }
+        dependencies = []
+        settings = []
+        var index = 2
+        while index < 2 + 2 * count {
+            dependencies.append(Dependency(path: words[index], stamp: words[index + 1]))
+            index += 2
+        }
+        while index < words.count {
+            guard let origin = Origin(word: words[index]), let option = Option(rawValue: words[index + 1]) else {
+                return nil
+            }
+            settings.append(Setting(option, words[index + 2], origin))
+            index += 3
+        }
+    }
+}
+
+/// NUL-separated words: every word ends with a NUL byte.
+public enum Words {
+    public static func join(_ words: [String]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for word in words {
+            bytes += Array(word.utf8)
+            bytes.append(0)
+        }
+        return bytes
+    }
+
+    public static func split(_ bytes: [UInt8]) -> [String] {
+        var words = bytes.split(separator: 0, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
+        if words.last == "" { words.removeLast() }
+        return words
+    }
+}

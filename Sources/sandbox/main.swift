@@ -1,0 +1,2 @@
+import LinuxSystem
+print(Process.id)
