@@ -69,7 +69,7 @@ struct Upper {
         }
         try Files.makeDirectories(folder)
         let lock = try locked(
-            Descriptor.open(folder + "/lock", [.readWrite, .create, .noFollow], mode: 0o600), name)
+            SharedDescriptor(try .open(folder + "/lock", [.readWrite, .create, .noFollow], mode: 0o600)), name)
         try Files.makeDirectories(folder + "/upper", mode: 0o755)
         try Files.makeDirectories(folder + "/work")
         return Upper(
@@ -91,7 +91,7 @@ struct Upper {
                 "--upper \(quoted(given)) and the layer \(quoted(lower)) lie one in the other; "
                     + "choose a folder outside of every layer")
         }
-        let lock = try locked(Descriptor.open(path, [.readOnly, .directory]), given)
+        let lock = try locked(SharedDescriptor(try .open(path, [.readOnly, .directory])), given)
         let state = stateFolder(path)
         try Files.makeDirectories(state + "/work")
         return Upper(
@@ -104,9 +104,9 @@ struct Upper {
         return "/" + (parts.dropLast() + [".\(parts.last ?? "root").sandbox"]).joined(separator: "/")
     }
 
-    private static func locked(_ file: consuming Descriptor, _ what: String) throws -> SharedDescriptor {
-        let shared = SharedDescriptor(file)
-        do throws(Errno) { try shared.descriptor.lock() } catch .wouldBlock {
+    private static func locked(_ shared: SharedDescriptor, _ what: String) throws -> SharedDescriptor {
+        do throws(Errno) { try shared.descriptor.lock() } catch {
+            guard error == .wouldBlock else { throw error }
             throw RunError("\(quoted(what)) is in use by another sandbox; wait for it to end, or choose another")
         }
         return shared
@@ -117,13 +117,12 @@ struct Upper {
         let all = manage.places.ephemeral
         try Files.makeDirectories(all)
         for name in try Descriptor.open(all, [.readOnly, .directory]).names() {
-            let folder = try Descriptor.open(all + "/" + name, [.readOnly, .directory])
-            do throws(Errno) { try folder.lock() } catch { continue }
+            if try Files.isLocked(all + "/" + name) { continue }
             try manage.run(["__remove-tree", all + "/" + name])
         }
         let folder = "\(all)/\(Process.id)-\(Clock.milliseconds)"
         try Files.makeDirectories(folder)
-        let lock = try locked(Descriptor.open(folder, [.readOnly, .directory]), folder)
+        let lock = try locked(SharedDescriptor(try .open(folder, [.readOnly, .directory])), folder)
         try Files.makeDirectories(folder + "/upper", mode: 0o755)
         try Files.makeDirectories(folder + "/work")
         return Upper(
