@@ -34,7 +34,6 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -89,6 +88,11 @@ static inline int sb_loopback_up(int socketFD) {
     request.ifr_flags = IFF_UP;
     return ioctl(socketFD, SIOCSIFFLAGS, &request);
 }
+
+// The release of uname(2), as text. (Swift sees struct utsname differently from two modules.)
+const char *sb_kernel_release(void);
+
+static inline int sb_unshare(int flags) { return unshare(flags); }
 
 // The macros of <sys/wait.h>.
 static inline int sb_exited(int status) { return WIFEXITED(status); }
