@@ -1,6 +1,7 @@
 // Everything that can be wrong with a profile, and its one sentence each.
 
 public import LinuxSystem
+import SandboxPolicy
 
 /// A place in a profile's file. Lines count from 1.
 public struct ProfilePlace: Equatable, Sendable {

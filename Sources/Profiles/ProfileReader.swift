@@ -154,6 +154,12 @@ public struct ProfileReader {
             throw invalid(line, "\(option.rawValue) can't be \(quoted(value))\(hint)")
         }
         let setting = Setting(option, try absolute(option, value, line), .profile(name))
+        do {
+            // Alone, so that the mistake is reported with its line; the policy reads it again with all others.
+            _ = try Policy([Setting(option, setting.value, .commandLine)])
+        } catch {
+            throw invalid(line, error.description)
+        }
         lines.append(Profile.Line(setting: setting, line: line))
     }
 

@@ -102,7 +102,13 @@ enum ProfileFiles {
             let file = try Descriptor.open(path, [.readOnly, .nonBlocking, .noControllingTerminal])
             let status = try file.status()
             guard status.kind == .regular else { throw ProfileError.notOwned(path, "it is not a regular file") }
-            if let user, let reason = refusal(status, user) { throw ProfileError.notOwned(path, reason) }
+            if let user,
+                let reason = refusal(
+                    owner: status.owner, group: status.group, permissions: status.permissions, user: user,
+                    userGroup: Process.effectiveGroup)
+            {
+                throw ProfileError.notOwned(path, reason)
+            }
             return try file.readAll(limit: 1 << 20)
         } catch let error as ProfileError {
             throw error
@@ -114,13 +120,15 @@ enum ProfileFiles {
     }
 
     /// Why a file can't be believed, or nil.
-    static func refusal(_ status: FileStatus, _ user: UInt32) -> String? {
-        guard status.owner == user || status.owner == 0 else {
-            return "it belongs to user \(status.owner); copy it to a file of your own"
+    static func refusal(
+        owner: UInt32, group: UInt32, permissions: UInt32, user: UInt32, userGroup: UInt32
+    ) -> String? {
+        guard owner == user || owner == 0 else {
+            return "it belongs to user \(owner); copy it to a file of your own"
         }
         // A group of the user's own (umask 002) is no one else.
-        let ownGroup = status.owner == user && status.group == Process.effectiveGroup
-        if status.permissions & 0o002 != 0 || (status.permissions & 0o020 != 0 && !ownGroup) {
+        let ownGroup = owner == user && group == userGroup
+        if permissions & 0o002 != 0 || (permissions & 0o020 != 0 && !ownGroup) {
             return "others can write it; say chmod go-w on it"
         }
         return nil

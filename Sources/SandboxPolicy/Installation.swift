@@ -8,8 +8,8 @@ public struct Installation: Equatable, Sendable {
     public let profiles: String
     /// `sandbox-manage`.
     public let manage: String
-    /// `sandbox`.
-    public let sandbox: String
+    /// `sandbox` itself.
+    public let launcher: String
 
     /// Pure: asks `exists` about paths, and nothing else.
     /// - Parameter executable: the absolute path, without links, of `sandbox` or of `sandbox-manage`.
@@ -20,7 +20,7 @@ public struct Installation: Equatable, Sendable {
         let installedManage = prefix + "/libexec/sandbox/sandbox-manage"
         let isInstalled = isLibexec || exists(installedManage)
         manage = isInstalled ? installedManage : folder + "/sandbox-manage"
-        sandbox = isInstalled ? prefix + "/bin/sandbox" : folder + "/sandbox"
+        launcher = isInstalled ? prefix + "/bin/sandbox" : folder + "/sandbox"
         let share = prefix + "/share/sandbox/profiles"
         profiles = isInstalled ? share : Self.checkout(above: folder, exists) ?? share
     }

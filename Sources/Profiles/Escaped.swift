@@ -1,10 +1,7 @@
-// Names from outside on their way to a terminal: nothing in them may act on it.
-
-/// `text` in quotation marks, with control and formatting characters escaped.
-package func quoted(_ text: String) -> String { "\"\(escaped(text))\"" }
+// Text from outside on its way to a terminal, without quotation marks: nothing in it may act on the terminal.
 
 /// `text` with everything that a terminal might act on written as `\u{…}`; line breaks too, unless they are kept.
-package func escaped(_ text: String, keepingLines: Bool = false) -> String {
+public func escaped(_ text: String, keepingLines: Bool = false) -> String {
     var safe = ""
     for scalar in text.unicodeScalars {
         switch scalar.properties.generalCategory {
