@@ -6,6 +6,8 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
+    // Every module sees the C library as CLinux does; otherwise struct layouts "differ in different modules".
+    .unsafeFlags(["-Xcc", "-D_GNU_SOURCE"]),
 ]
 
 let package = Package(
