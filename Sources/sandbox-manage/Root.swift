@@ -114,14 +114,16 @@ struct Surroundings {
     let installation: Installation
     let currentFolder: String
 
-    /// - Throws: where the current folder or the program's own path is gone.
-    init() throws(Errno) {
+    /// - Throws: where the current folder or the program's own path can't be told.
+    init() throws(SurroundingsError) {
         home = Self.home
         places = Places(
             home: home, dataHome: Process.environment("XDG_DATA_HOME"),
             cacheHome: Process.environment("XDG_CACHE_HOME"), configHome: Process.environment("XDG_CONFIG_HOME"))
-        installation = Installation(executable: try Process.ownExecutable()) { FileStatus.stamp(of: $0) != "-" }
-        currentFolder = try Process.currentFolder()
+        let executable: String
+        do { executable = try Process.ownExecutable() } catch { throw .noExecutable(error) }
+        installation = Installation(executable: executable) { FileStatus.stamp(of: $0) != "-" }
+        do { currentFolder = try Process.currentFolder() } catch { throw .noCurrentFolder(error) }
     }
 
     var resolver: ProfileResolver {
@@ -140,5 +142,17 @@ struct Surroundings {
             }
         }
         return "/"
+    }
+}
+
+enum SurroundingsError: Error, CustomStringConvertible {
+    case noExecutable(Errno)
+    case noCurrentFolder(Errno)
+
+    var description: String {
+        switch self {
+        case .noExecutable(let errno): "can't tell where this program is: /proc/self/exe: \(errno); is /proc mounted?"
+        case .noCurrentFolder(let errno): "can't tell the current folder: \(errno); change to one that exists"
+        }
     }
 }
