@@ -270,3 +270,19 @@ public struct PipeEnds {
         return writer
     }
 }
+
+extension Descriptor {
+    /// Writes to descriptor 2, which this process does not own.
+    public static func standardError(_ bytes: [UInt8]) throws(Errno) { try writeBorrowed(2, bytes) }
+    /// Writes to descriptor 1, which this process does not own.
+    public static func standardOutput(_ bytes: [UInt8]) throws(Errno) { try writeBorrowed(1, bytes) }
+
+    private static func writeBorrowed(_ number: Int32, _ bytes: [UInt8]) throws(Errno) {
+        let borrowed = Descriptor(owning: number)
+        do throws(Errno) { try borrowed.write(bytes) } catch {
+            _ = borrowed.release()
+            throw error
+        }
+        _ = borrowed.release()
+    }
+}

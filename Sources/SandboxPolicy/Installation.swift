@@ -4,7 +4,7 @@
 /// PREFIX/share/sandbox/profiles; or a build folder, where the executables lie side by side and the profiles in the
 /// checkout above.
 public struct Installation: Equatable, Sendable {
-    /// The folder of the profiles that came with the program.
+    /// The folder of the profiles that came with the program; its `seccomp` subfolder holds the filters.
     public let profiles: String
     /// `sandbox-manage`.
     public let manage: String

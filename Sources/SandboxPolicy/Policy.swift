@@ -112,6 +112,12 @@ public struct Policy: Equatable, Sendable {
     public var quiet = false
     public var verbose = false
 
+    /// The lowest level: what holds where nobody says otherwise.
+    public static let builtIn = [
+        Setting(.hostname, "sandbox", .builtIn), Setting(.network, "none", .builtIn),
+        Setting(.seccomp, "default", .builtIn), Setting(.idMap, "auto", .builtIn),
+    ]
+
     /// Merges `settings`, given in the order of their levels, lowest first.
     public init(_ given: [Setting]) throws(PolicyError) {
         for option in Option.allCases {

@@ -1,15 +1,20 @@
-import LaunchPlan
+// The launcher: `run`, `start` and `shell` here, every other word in sandbox-manage.
+
 import Launcher
 import LinuxSystem
 import SandboxPolicy
-let w = Array(CommandLine.arguments.dropFirst(2))
-let cw = try CommandWords(w)
-let policy = try Policy(cw.settings)
-let facts = Facts.gather(for: policy, isHost: cw.subject == "host")
-let cmd = Array(w[(cw.commandStart ?? w.count)...])
-let root: RootSource = cw.subject == "host" ? .host : .folder(cw.subject ?? "")
-let plan = try LaunchPlan(LaunchRequest(policy: policy, facts: facts, root: root, layers: policy.layers, upper: nil, identity: try IdentityMap(policy.identity, facts), command: cmd))
-if policy.verbose { for s in plan.steps { print(s) } }
+
+let words = CommandLine.arguments
+let manage = Manage()
+guard words.count > 1, let verb = Verb(rawValue: words[1]) else {
+    manage.replaceThisProcess(words)
+}
+
 do {
-    Process.exit(try Launch(plan, filter: nil, words: cmd, tail: nil, timeout: policy.timeout).run())
-} catch { print(error.message(plan, reason: Errno(error.errno).description)); Process.exit(error.exitStatus) }
+    let commandWords = try CommandWords(Array(words.dropFirst(2)))
+    if commandWords.help { manage.replaceThisProcess([words[0], "help", verb.rawValue]) }
+    Process.exit(try Run(verb, commandWords, offset: 2, manage).run())
+} catch {
+    Message.error("\(error)")
+    Process.exit(125)
+}
