@@ -27,7 +27,7 @@ enum Capabilities {
                 cap_set_flag(state, CAP_EFFECTIVE, count, &values, CAP_SET) == 0
             else { throw Errno.current }
         }
+        // What is not permitted leaves the ambient set by itself.
         if cap_set_proc(state) != 0 { throw Errno.current }
-        if cap_reset_ambient() != 0 { throw Errno.current }
     }
 }

@@ -45,20 +45,16 @@ struct Child {
     }
 
     private func start() throws(LaunchFailure) -> Never {
-        let execution = launch.plan.execution
         let command: ProcessID
-        do throws(Errno) { command = try Namespacing.cloneProcess(0) } catch {
-            throw LaunchFailure(.command, errno: error.rawValue)
-        }
-        if command == 0 {
-            do throws(LaunchFailure) {
-                try CommandStart(
-                    execution: execution, filter: launch.filter, words: launch.words, tail: launch.tail
-                ).run()
-            } catch {
-                Self.fail(error, report)
+        // Copied before this process's own command line is overwritten: it may name what the sandbox is not to know.
+        let words = ProgramWords(launch.words, tail: launch.tail)
+        OwnCommandLine.replace(with: "sandbox-init")
+        let start = CommandStart(execution: launch.plan.execution, filter: launch.filter, words: words)
+        do throws(Errno) {
+            command = try Namespacing.startSharingMemory {
+                do throws(LaunchFailure) { try start.run() } catch { Self.fail(error, report) }
             }
-        }
+        } catch { throw LaunchFailure(.command, errno: error.rawValue) }
         do throws(Errno) {
             // Signals to a command of another user need CAP_KILL; nothing else is kept.
             try Capabilities.drop(keeping: [.cap_kill])

@@ -7,8 +7,7 @@ import SandboxPolicy
 struct CommandStart {
     let execution: Execution
     let filter: [UInt8]?
-    let words: [String]
-    let tail: Int?
+    let words: ProgramWords
 
     /// Runs the command, or throws what kept it from running.
     func run() throws(LaunchFailure) -> Never {
@@ -20,10 +19,8 @@ struct CommandStart {
         try giveUpRights(isRoot: account.uid == 0)
         var environment = execution.environment
         if !environment.contains(where: { $0.name == "HOME" }) { environment.append(("HOME", account.home)) }
-        let program = ProgramImage(
-            arguments: words, tail: tail, environment: environment.map { $0.name + "=" + $0.value })
         Signals.restoreDefaults()
-        throw Self.execute(program, execution.command[0], path: environment.last { $0.name == "PATH" }?.value ?? "")
+        throw execute(environment)
     }
 
     private static func account(_ user: UserChoice?) throws(LaunchFailure) -> Account {
@@ -66,16 +63,22 @@ struct CommandStart {
     }
 
     /// Looks for `name` as execvp(3) does, and executes it.
-    private static func execute(_ program: ProgramImage, _ name: String, path: String) -> LaunchFailure {
-        if name.contains("/") { return failure(program.execute(name), name) }
+    private func execute(_ environment: [(name: String, value: String)]) -> LaunchFailure {
+        let name = execution.command[0]
+        var candidates = [name]
+        if !name.contains("/") {
+            let path = environment.last { $0.name == "PATH" }?.value ?? ""
+            candidates = path.split(separator: ":", omittingEmptySubsequences: false).map {
+                ($0.isEmpty ? "." : String($0)) + "/" + name
+            }
+        }
         var found: LaunchFailure?
-        for folder in path.split(separator: ":", omittingEmptySubsequences: false) {
-            let candidate = (folder.isEmpty ? "." : String(folder)) + "/" + name
-            let failure = failure(program.execute(candidate), candidate)
+        words.execute(candidates, environment: environment.map { $0.name + "=" + $0.value }) { candidate, errno in
+            let failure = Self.failure(errno, candidate)
             // One that is there but can't be run is told of, where no other can be run.
-            if failure.object.isEmpty { continue }
-            if failure.errno != Errno.access.rawValue { return failure }
+            if failure.object.isEmpty { return false }
             found = found ?? failure
+            return errno != .access
         }
         return found ?? LaunchFailure(.command, errno: Errno.noEntry.rawValue)
     }

@@ -10,6 +10,20 @@ public enum Namespacing {
         try call { sb_clone3(flags, nil) }
     }
 
+    /// Starts a child that runs `body` in this process's memory while this process waits for it to execute a program or
+    /// to end (clone(2), CLONE_VM | CLONE_VFORK). What the child changes in memory stays changed.
+    public static func startSharingMemory(_ body: @escaping () -> Never) throws(Errno) -> ProcessID {
+        final class Body {
+            let run: () -> Never
+            init(_ run: @escaping () -> Never) { self.run = run }
+        }
+        let held = unsafe Unmanaged.passRetained(Body(body))
+        defer { unsafe held.release() }
+        return try call {
+            unsafe sb_vfork_call({ unsafe Unmanaged<Body>.fromOpaque($0!).takeUnretainedValue().run() }, held.toOpaque())
+        }
+    }
+
     public static func unshare(_ flags: Int32) throws(Errno) {
         try call { sb_unshare(flags) }
     }
@@ -71,13 +85,12 @@ public enum Namespacing {
     }
 }
 
-/// A command as its bytes were given: argv and envp for execve(2).
-public struct ProgramImage {
+/// A command's words as their bytes were given.
+public struct ProgramWords {
     private let arguments: CStrings
-    private let environment: CStrings
 
     /// - Parameter tail: words of this process's own command line, from `unsafeArgv[index]` on, byte for byte.
-    public init(arguments words: [String], tail: Int?, environment: [String]) {
+    public init(_ words: [String], tail: Int?) {
         var given: [[CChar]] = words.map { Array($0.utf8CString) }
         if let tail {
             var index = tail
@@ -87,13 +100,30 @@ public struct ProgramImage {
             }
         }
         arguments = CStrings(bytes: given)
-        self.environment = CStrings(environment)
     }
 
-    /// Executes the program at `path` (execve(2)); returns what kept it from that.
-    public func execute(_ path: String) -> Errno {
-        _ = unsafe execve(path, arguments.pointer, environment.pointer)
-        return Errno.current
+    /// Executes the program at the first of `paths` that can be (execve(2)).
+    /// - Parameter failed: called with each path that could not be; true ends the search.
+    public func execute(_ paths: [String], environment: [String], failed: (String, Errno) -> Bool) {
+        let environment = CStrings(environment)
+        for path in paths {
+            _ = unsafe execve(path, arguments.pointer, environment.pointer)
+            if failed(path, Errno.current) { return }
+        }
+    }
+}
+
+/// What ps(1) and /proc/PID/cmdline show of this process.
+public enum OwnCommandLine {
+    /// Overwrites all words of the command line, in place.
+    public static func replace(with text: String) {
+        let count = Int(CommandLine.argc)
+        guard count > 0, let first = unsafe CommandLine.unsafeArgv[0], let last = unsafe CommandLine.unsafeArgv[count - 1]
+        else { return }
+        // The words lie one behind the other (proc(5), /proc/pid/cmdline).
+        let size = unsafe last - first + strlen(last)
+        unsafe memset(first, 0, size)
+        _ = unsafe text.withCString { unsafe memcpy(first, $0, min(strlen($0), size)) }
     }
 }
 

@@ -48,6 +48,10 @@ static inline int sb_clone3(uint64_t flags, int *pidfd) {
     return (int)syscall(SYS_clone3, &args, sizeof args);
 }
 
+// clone(2) as vfork(2) does it: the child runs `body` on a stack of its own in this process's memory, and this process
+// waits until the child has executed a program or ended. Copies no page tables.
+int sb_vfork_call(int (*body)(void *), void *context);
+
 static inline int sb_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
     struct open_how how;
     memset(&how, 0, sizeof how);
