@@ -27,6 +27,13 @@ enum IdentityWriter {
         } catch { throw LaunchFailure(.identity, errno: error.rawValue) }
     }
 
+    /// The map of one id, written by a process that is in the namespace already.
+    static func writeOwn(_ map: IdentityMap) throws(Errno) {
+        try Files.write("/proc/self/uid_map", map.uids.map(\.line).joined(separator: "\n"))
+        try Files.write("/proc/self/setgroups", "deny")
+        try Files.write("/proc/self/gid_map", map.gids.map(\.line).joined(separator: "\n"))
+    }
+
     private static func start(_ helper: String, _ child: ProcessID, _ ranges: [IDRange]) throws(Errno) -> ProcessID {
         let numbers = ranges.flatMap { [String($0.inside), String($0.outside), String($0.count)] }
         // Set-user-id programs: nothing of the caller's environment.

@@ -62,9 +62,7 @@ struct StepWalker: ~Copyable {
 extension StepWalker {
     private func takeIdentity(_ gate: borrowing Descriptor) throws(Errno) {
         if identity.writer == .child {
-            try Files.write("/proc/self/uid_map", identity.uids.map(\.line).joined(separator: "\n"))
-            try Files.write("/proc/self/setgroups", "deny")
-            try Files.write("/proc/self/gid_map", identity.gids.map(\.line).joined(separator: "\n"))
+            try IdentityWriter.writeOwn(identity)
         } else if try gate.read(upTo: 1).isEmpty {
             // The launcher has gone, or has said why it could not.
             Process.exit(125)

@@ -13,14 +13,18 @@ public enum UserNamespace {
 
     /// Moves this process into a user namespace with the ids that a sandbox has, as id 0 of it. To be called before any
     /// thread exists (unshare(2): EINVAL otherwise). Root stays where it is.
-    /// - Parameter mode: nil: a range where the caller has subordinate ids. `.single` moves nowhere.
+    /// - Parameter mode: nil: a range where the caller has subordinate ids. A single id where not.
     /// - Returns: the mode it came to.
     public static func enter(preferring mode: IdentityMode?) throws(Failure) -> IdentityMode {
         do {
             let choice: IdentityChoice = mode.map { $0 == .single ? .single : .range } ?? .auto
             let policy = try Policy([])
             let map = try IdentityMap(choice, Facts.gather(for: policy, isHost: false))
-            if case .helpers = map.writer { try enter(map) }
+            switch map.writer {
+            case .helpers: try enter(map)
+            case .child: try enterAlone(map)
+            case .launcher: break
+            }
             return map.mode
         } catch let error as PolicyError {
             throw Failure(description: error.description)
@@ -29,6 +33,12 @@ public enum UserNamespace {
         } catch let error as Errno {
             throw Failure(description: "can't make a user namespace: \(error)")
         } catch { throw Failure(description: "\(error)") }
+    }
+
+    /// One id, which this process maps itself: id 0 may look into its own folders whatever their mode.
+    private static func enterAlone(_ map: IdentityMap) throws(Errno) {
+        try Namespacing.unshare(0x1000_0000)  // CLONE_NEWUSER
+        try IdentityWriter.writeOwn(map)
     }
 
     /// A child that stays outside writes the map: newuidmap(1) must be started by the user the namespace belongs to.
