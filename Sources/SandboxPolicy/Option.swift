@@ -12,8 +12,9 @@ public enum Option: String, CaseIterable, Sendable, Hashable {
     case envFile = "env-file"
     case user, hostname, entrypoint, command
     case network
-    case capAdd = "cap-add"
+    // Taken away first: `--cap-drop ALL --cap-add CAP_KILL` leaves the one.
     case capDrop = "cap-drop"
+    case capAdd = "cap-add"
     case seccomp
     case idMap = "id-map"
     case timeout

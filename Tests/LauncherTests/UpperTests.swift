@@ -68,7 +68,7 @@ struct UpperTests {
         let running = try world.start(
             World.binary, ["run", "--upper", "disk", "./root", "sh", "-c", "echo x >/n; echo ready; sleep 60"])
         try running.waitForOutput("ready")
-        kill(running.process.processIdentifier, SIGKILL)
+        running.signal(SIGKILL)
         _ = try running.finish()
         #expect(try world.run(["--upper", "disk"], "true").status == 0)
         #expect(try world.sh("ls home/.local/share/sandbox/ephemeral").output.isEmpty)
@@ -79,7 +79,7 @@ struct UpperTests {
         try running.waitForOutput("ready")
         let second = try world.run(["--upper", "./diff"], "true")
         #expect(second.status == 125 && second.errors.contains("in use by another sandbox"))
-        kill(running.process.processIdentifier, SIGTERM)
+        running.signal(SIGTERM)
         _ = try running.finish()
     }
 
