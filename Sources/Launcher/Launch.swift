@@ -14,8 +14,14 @@ public struct Launch {
     let tail: Int?
     /// Seconds.
     let timeout: Int?
+    /// Told the limit when it ends the command.
+    let timedOut: (Int) -> Void
 
-    public init(_ plan: LaunchPlan, filter: [UInt8]?, words: [String], tail: Int?, timeout: Int?) {
+    public init(
+        _ plan: LaunchPlan, filter: [UInt8]?, words: [String], tail: Int?, timeout: Int?,
+        timedOut: @escaping (Int) -> Void
+    ) {
+        self.timedOut = timedOut
         self.plan = plan
         self.filter = filter
         self.words = words
@@ -50,7 +56,7 @@ public struct Launch {
             Self.collect(child)
             throw error
         }
-        return withExtendedLifetime(alive) { Supervisor(child: child, timeout: timeout).run() }
+        return withExtendedLifetime(alive) { Supervisor(child: child, timeout: timeout, timedOut: timedOut).run() }
     }
 
     /// Blocks until the report pipe closes, as it does when the command has been executed.

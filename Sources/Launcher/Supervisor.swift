@@ -6,10 +6,11 @@ struct Supervisor {
     let child: ProcessID
     /// Seconds.
     let timeout: Int?
+    let timedOut: (Int) -> Void
 
     /// How long a command that was asked to end may take, in milliseconds.
     static let grace = 2000
-    static let timedOut: Int32 = 124
+    static let timeoutStatus: Int32 = 124
 
     func run() -> Int32 {
         let deadline = timeout.map { Clock.milliseconds + $0 * 1000 }
@@ -17,12 +18,13 @@ struct Supervisor {
         var next = deadline
         while true {
             if let signal = Signals.next(within: next.map { max(0, $0 - Clock.milliseconds) }) {
-                if let status = handle(signal) { return isTimedOut ? Self.timedOut : status }
+                if let status = handle(signal) { return isTimedOut ? Self.timeoutStatus : status }
             } else if isTimedOut {
                 Process.kill(child, 9)
                 next = nil
             } else {
                 isTimedOut = true
+                timedOut(timeout ?? 0)
                 Process.kill(child, 15)
                 next = Clock.milliseconds + Self.grace
             }

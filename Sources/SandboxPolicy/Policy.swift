@@ -165,7 +165,10 @@ public struct Policy: Equatable, Sendable {
         case .seccomp: filter = value == "default" ? .standard : value == "none" ? .none : .file(value)
         case .idMap: identity = try Self.choice(setting)
         case .timeout: timeout = try Self.seconds(setting)
-        case .setup: setup.commands.append(try Self.setupCommand(setting))
+        case .setup:
+            let command = try Self.setupCommand(setting)
+            setup.commands.removeAll { $0.distribution == command.distribution }
+            setup.commands.append(command)
         case .setupUnless: setup.unless = value
         case .setupNetwork: setup.network = try Self.choice(setting)
         case .explain: explain = try Self.explainFormat(setting)

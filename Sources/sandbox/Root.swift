@@ -37,7 +37,9 @@ struct Root {
         } catch .notDirectory {
             throw RunError("\(quoted(word)) is not a folder; bring an archive in with `sandbox import \(word) NAME`")
         } catch {
-            throw RunError("\(quoted(word)): \(error)")
+            throw RunError(
+                "\(quoted(word)): \(error)"
+                    + (error == .noEntry ? "; ROOTFS is host, a folder that is there, or an image" : ""))
         }
     }
 

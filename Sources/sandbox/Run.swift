@@ -58,7 +58,9 @@ struct Run {
         try upper.record(plan, words: recorded, command: command)
         if policy.verbose { sayPlan(plan) }
         defer { upper.discard(manage) }
-        let launch = Launch(plan, filter: filter, words: literal(command), tail: literalTail, timeout: policy.timeout)
+        let launch = Launch(
+            plan, filter: filter, words: literal(command), tail: literalTail, timeout: policy.timeout,
+            timedOut: { if !policy.quiet { Message.say("the time limit of \($0) s ended the command") } })
         do throws(LaunchFailure) { return try launch.run() } catch {
             Message.error(error.message(plan, reason: Errno(error.errno).description))
             return error.exitStatus
@@ -139,6 +141,7 @@ extension Setting {
             default: false
             }
         guard isPath else { return self }
-        return Setting(option, try Process.currentFolder() + "/" + value, origin)
+        let path = value.hasPrefix("./") ? value.dropFirst(2) : Substring(value)
+        return Setting(option, try Process.currentFolder() + "/" + path, origin)
     }
 }

@@ -79,23 +79,37 @@ struct Upper {
 
     /// The user's folder holds the changes and nothing else; what overlayfs needs beside it is in a hidden folder.
     private static func ofUser(_ given: String, _ lowers: [String]) throws -> Upper {
-        do throws(Errno) { try Files.makeDirectories(given, mode: 0o755) } catch {
-            throw RunError("--upper \(quoted(given)): \(error)")
-        }
-        let path = try Files.canonical(given)
-        guard try FileStatus.of(path).kind == .directory else {
-            throw RunError("--upper \(quoted(given)) is not a folder")
-        }
+        let path = try folder(given)
         for lower in lowers where path == lower || path.hasPrefix(lower + "/") || lower.hasPrefix(path + "/") {
             throw RunError(
                 "--upper \(quoted(given)) and the layer \(quoted(lower)) lie one in the other; "
                     + "choose a folder outside of every layer")
         }
+        try Files.makeDirectories(path, mode: 0o755)
         let lock = try locked(SharedDescriptor(try .open(path, [.readOnly, .directory])), given)
         let state = stateFolder(path)
         try Files.makeDirectories(state + "/work")
         return Upper(
             folders: UpperFolders(upper: path, work: state + "/work", disposable: false), lock: lock, state: state)
+    }
+
+    /// The folder without links; one that is not there yet needs a parent that is.
+    private static func folder(_ given: String) throws -> String {
+        do throws(Errno) {
+            let path = try Files.canonical(given)
+            guard try FileStatus.of(path).kind == .directory else { throw Errno.notDirectory }
+            return path
+        } catch .noEntry {
+            let parts = given.split(separator: "/")
+            do throws(Errno) {
+                let parent = try Files.canonical("/" + parts.dropLast().joined(separator: "/"))
+                return (parent == "/" ? "" : parent) + "/" + (parts.last ?? ".")
+            } catch {
+                throw RunError("--upper \(quoted(given)): \(error); make the folder above it first")
+            }
+        } catch {
+            throw RunError("--upper \(quoted(given)): \(error)")
+        }
     }
 
     /// `.NAME.sandbox` beside the folder NAME: overlayfs wants its work folder on the same file system.
