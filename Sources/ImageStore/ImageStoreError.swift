@@ -1,0 +1,107 @@
+// What can go wrong in the store, and the one line that says so.
+
+import Glibc
+public import LinuxSystem
+import SandboxPolicy
+
+/// Why one entry of an archive can't be laid out.
+public enum EntryFault: Error, Equatable, Sendable {
+    case nameless
+    case absolute
+    case climbsOut
+    case tooLong
+    case throughLink([UInt8])
+    case throughFile([UInt8])
+    case linkOutside([UInt8])
+    case linkMissing([UInt8])
+    case linkThroughLink([UInt8])
+    case linkToFolder([UInt8])
+    case owner(Int64, Int64)
+    case badWhiteout
+    case system(String, Errno)
+}
+
+extension EntryFault: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .nameless: "has no name that a file can have"
+        case .absolute: "has an absolute name"
+        case .climbsOut: "climbs out of the root with .."
+        case .tooLong: "has a name of more than 4095 bytes, which no program could open"
+        case .throughLink(let link): "leads through the symbolic link \(shownQuoted(link))"
+        case .throughFile(let file): "leads through \(shownQuoted(file)), which is not a folder"
+        case .linkOutside(let target): "is a hard link to \(shownQuoted(target)), outside of the root"
+        case .linkMissing(let target): "is a hard link to \(shownQuoted(target)), which the archive has not laid before it"
+        case .linkThroughLink(let target): "is a hard link to \(shownQuoted(target)), through a symbolic link"
+        case .linkToFolder(let target): "is a hard link to \(shownQuoted(target)), which is a folder"
+        case .owner(let user, let group):
+            "belongs to user \(user) and group \(group), beyond the subordinate ids of this account"
+        case .badWhiteout: "is a white-out of nothing"
+        case .system(let action, let errno): "can't be \(action): \(errno)"
+        }
+    }
+}
+
+public enum ImageStoreError: Error, Equatable, Sendable {
+    /// The archive can't be opened or read.
+    case source(String, Errno)
+    case emptySource(String)
+    case notTar(String)
+    case noEntries(String)
+    /// Truncated or corrupt, with the reason.
+    case damaged(String, String)
+    /// The entry of this name is refused.
+    case entry(source: String, name: [UInt8], EntryFault)
+    case noSpace(String)
+    /// The store itself: what was done, where, and why it failed.
+    case system(String, String, Errno)
+    case unknownImage(String, near: String?)
+    case damagedRecord(String)
+    /// A kept archive does not have the content that its name says.
+    case changedBlob(String)
+    case unknownSandbox(String, near: String?)
+    case sandboxInUse(String)
+    /// No list of lower layers lies beside this upper.
+    case notAnUpper(String)
+    case lowerGone(String, Errno)
+
+    /// An error of a write to the store: a full disk is said as such.
+    static func writing(_ action: String, _ path: String, _ errno: Errno) -> ImageStoreError {
+        isFull(errno) ? .noSpace(path) : .system(action, path, errno)
+    }
+
+    static func isFull(_ errno: Errno) -> Bool { errno == .noSpace || errno.rawValue == EDQUOT }
+}
+
+extension ImageStoreError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .source(let source, .isDirectory):
+            "\(shownQuoted(source)) is a folder, not a tar file; run it as it is, as in sandbox run FOLDER"
+        case .source(let source, let errno): "can't read \(shownQuoted(source)): \(errno); check the path and its mode"
+        case .emptySource(let source): "\(shownQuoted(source)) is empty; give a tar file of a root file system"
+        case .notTar(let source):
+            "\(shownQuoted(source)) is not a tar file (plain, gzip, zstd, xz or bzip2); give one of a root file system"
+        case .noEntries(let source): "the archive \(shownQuoted(source)) holds no files; give a tar file of a root file system"
+        case .damaged(let source, let reason):
+            "the archive \(shownQuoted(source)) is damaged: \(shown(reason.utf8)); get it again and check its sum"
+        case .entry(let source, let name, let fault):
+            "the entry \(shownQuoted(name)) of \(shownQuoted(source)) \(fault); nothing was kept of this archive"
+        case .noSpace(let path): "no space left for \(shownQuoted(path)); free some there, or set XDG_DATA_HOME to a larger disk"
+        case .system(let action, let path, let errno): "can't \(action) \(shownQuoted(path)): \(errno); check owner and mode"
+        case .unknownImage(let name, let near):
+            "no image \(shownQuoted(name)) in the store\(Self.suggestion(near)); sandbox images lists them"
+        case .damagedRecord(let name): "the record of image \(shownQuoted(name)) can't be read; import the image again"
+        case .changedBlob(let path): "the kept archive \(shownQuoted(path)) has changed on disk; import the image again"
+        case .unknownSandbox(let name, let near):
+            "no kept sandbox \(shownQuoted(name))\(Self.suggestion(near)); sandbox list shows them"
+        case .sandboxInUse(let name): "sandbox \(shownQuoted(name)) is in use; end it first"
+        case .notAnUpper(let folder):
+            "no sandbox has kept its changes in \(shownQuoted(folder)); give the folder of sandbox run --upper, or a name"
+        case .lowerGone(let folder, let errno):
+            "can't compare with the layer \(shownQuoted(folder)): \(errno); put it back where it was"
+        }
+    }
+
+    private static func suggestion(_ near: String?) -> String { near.map { "; did you mean \(shown($0.utf8))?" } ?? "" }
+}

@@ -1,0 +1,95 @@
+// One archive from its file to a tree, with every failure told in the user's terms.
+
+import LinuxSystem
+import SandboxPolicy
+
+extension ImageStore {
+    /// Unpacks an archive into the new folder `tree` and, if wanted, keeps the file itself.
+    /// - Returns: the digest of the uncompressed archive.
+    func unpack(
+        _ input: SharedDescriptor, _ file: String, keptAt blob: String?, into tree: String, _ mode: IdentityMode,
+        _ progress: @escaping (Int64) -> Void
+    ) throws(ImageStoreError) -> String {
+        let name = Self.name(of: file)
+        var copy: SharedDescriptor?
+        let root: SharedDescriptor
+        do throws(Errno) {
+            if let blob {
+                copy = SharedDescriptor(
+                    try Descriptor.open(blob, [.writeOnly, .create, .exclusive, .noFollow], mode: 0o600))
+            }
+            try Files.makeDirectories(tree, mode: 0o700)
+            root = SharedDescriptor(try Descriptor.open(tree, [.readOnly, .directory, .noFollow]))
+            try root.descriptor.setMode(0o700)
+        } catch { throw .writing("make", tree, error) }
+        let source = ArchiveSource(input, copy: copy, progress: progress)
+        guard source.open() else { throw failure(of: source, name, otherwise: .emptySource(name)) }
+        try layEntries(of: source, name, into: root, mode)
+        guard let digest = source.finish() else { throw failure(of: source, name, otherwise: .notTar(name)) }
+        return digest
+    }
+
+    private func layEntries(
+        of source: ArchiveSource, _ name: String, into root: SharedDescriptor, _ mode: IdentityMode
+    ) throws(ImageStoreError) {
+        let reader = TarReader(source)
+        var unpacker = Unpacker(root: root, mode: mode)
+        var entries = 0
+        do throws(TarReader.Failure) {
+            try reader.open()
+            while let entry = try reader.next(isFirst: entries == 0) {
+                entries += 1
+                try lay(entry, unpacker: &unpacker, reader, name)
+            }
+            if entries == 0 { throw .noEntries }
+            // Cut off between two entries, all that is there reads well: only the mark of the end is missing.
+            let end = reader.endOfEntries
+            while source.size < end + 512 {
+                guard let bytes = source.next() else { throw .source }
+                if bytes.isEmpty { throw .damaged("it ends before its end mark") }
+            }
+            do throws(EntryFault) { try unpacker.finish() } catch { throw .entry([], error) }
+        } catch { throw storeError(error, source, name) }
+    }
+
+    private func lay(
+        _ entry: TarEntry, unpacker: inout Unpacker, _ reader: TarReader, _ name: String
+    ) throws(TarReader.Failure) {
+        var failure: TarReader.Failure?
+        do throws(EntryFault) {
+            try unpacker.lay(entry) { file in
+                do throws(TarReader.Failure) {
+                    try reader.copyContent(to: file)
+                    return nil
+                } catch {
+                    failure = error
+                    return error
+                }
+            }
+        } catch { throw .entry(entry.name, error) }
+        if let failure { throw failure }
+    }
+
+    private func storeError(_ failure: TarReader.Failure, _ source: ArchiveSource, _ name: String) -> ImageStoreError {
+        switch failure {
+        case .source: return self.failure(of: source, name, otherwise: .notTar(name))
+        case .notTar: return .notTar(name)
+        case .noEntries: return .noEntries(name)
+        case .damaged(let reason): return .damaged(name, reason)
+        case .write(let errno): return .writing("write to", places.data, errno)
+        case .entry(_, .system(_, let errno)) where ImageStoreError.isFull(errno): return .noSpace(places.data)
+        case .entry(let entry, let fault): return .entry(source: name, name: entry, fault)
+        }
+    }
+
+    private func failure(
+        of source: ArchiveSource, _ name: String, otherwise: ImageStoreError
+    ) -> ImageStoreError {
+        switch source.failure {
+        case .read(let errno): .source(name, errno)
+        case .copy(let errno): .writing("keep the archive in", places.blobs, errno)
+        case .damaged(let reason): .damaged(name, reason)
+        case nil: otherwise
+        }
+    }
+}

@@ -1,0 +1,48 @@
+// Extended attributes of any file, links and unreadable ones among them (xattr(7)).
+
+import CLinux
+import Glibc
+
+extension Descriptor {
+    // A descriptor opened with O_PATH has no fgetxattr(2); its name in /proc has, and leads to the file itself.
+    private var procPath: String { "/proc/self/fd/\(raw)" }
+
+    /// The names of all attributes that this process may see; none where the file system has no attributes.
+    public borrowing func attributeNames() throws(Errno) -> [String] {
+        let path = procPath
+        var list = [CChar](repeating: 0, count: 1024)
+        do throws(Errno) {
+            let length = try grow(&list) { unsafe listxattr(path, &$0, $0.count) }
+            return list[..<length].split(separator: 0).map {
+                String(decoding: $0.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            }
+        } catch .notSupported { return [] } catch .loop { return [] }
+    }
+
+    /// An attribute's whole value, or nil where there is none. `name` carries its name space.
+    public borrowing func wholeAttribute(_ name: String) throws(Errno) -> [UInt8]? {
+        let path = procPath
+        var value = [UInt8](repeating: 0, count: 1024)
+        do throws(Errno) {
+            let length = try grow(&value) { unsafe getxattr(path, name, &$0, $0.count) }
+            return Array(value[..<length])
+        } catch .noData { return nil } catch .notSupported { return nil } catch .loop { return nil }
+    }
+
+    /// Sets an attribute, new or not (setxattr(2)).
+    public borrowing func setAttribute(_ name: String, to value: [UInt8]) throws(Errno) {
+        let path = procPath
+        try call { unsafe setxattr(path, name, value, value.count, 0) }
+    }
+
+    /// Tries with more room until the answer fits: it may grow between two calls.
+    private borrowing func grow<Element: FixedWidthInteger>(
+        _ room: inout [Element], _ body: (inout [Element]) -> Int
+    ) throws(Errno) -> Int {
+        while true {
+            do throws(Errno) { return try call { body(&room) } } catch Errno(ERANGE) where room.count < 1 << 20 {
+                room = [Element](repeating: 0, count: room.count * 4)
+            }
+        }
+    }
+}

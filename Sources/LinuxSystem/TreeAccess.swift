@@ -1,0 +1,238 @@
+// What is done inside an untrusted tree: by descriptor and by name in one folder, never through a symbolic link.
+
+public import CLinux
+import Glibc
+
+extension Descriptor {
+    /// A second descriptor for one that this process was started with, as 0 for standard input (fcntl(2)).
+    public static func duplicate(of number: Int32) throws(Errno) -> Descriptor {
+        Descriptor(owning: try call { sb_fcntl(number, F_DUPFD_CLOEXEC, 3) })
+    }
+
+    /// Opens what is called `name` in this folder, itself if it is a link (openat2(2)); a link is refused with ELOOP
+    /// unless it is opened with `.path` and `.noFollow`.
+    public borrowing func open(_ name: FileName, _ flags: OpenFlags, mode: mode_t = 0o600) throws(Errno) -> Descriptor {
+        try openCharacters(name.characters, flags, mode: mode)
+    }
+
+    /// Opens a place beneath this folder; a link on the way is refused with ELOOP. There is no limit to the length of
+    /// the path: it is walked in pieces shorter than PATH_MAX.
+    public borrowing func open(beneath path: TreePath, _ flags: OpenFlags) throws(Errno) -> Descriptor {
+        var folder: SharedDescriptor?
+        var piece: [CChar] = []
+        for name in path.names {
+            if piece.count + name.characters.count > 2048 {
+                folder = SharedDescriptor(try openPiece(from: folder, piece, [.path, .directory]))
+                piece = []
+            }
+            if !piece.isEmpty { piece.append(CChar(bitPattern: UInt8(ascii: "/"))) }
+            piece += name.characters.dropLast()
+        }
+        if piece.isEmpty { piece = [CChar(bitPattern: UInt8(ascii: "."))] }
+        return try openPiece(from: folder, piece, flags)
+    }
+
+    private borrowing func openPiece(
+        from folder: SharedDescriptor?, _ piece: [CChar], _ flags: OpenFlags
+    ) throws(Errno) -> Descriptor {
+        guard let folder else { return try openCharacters(piece + [0], flags) }
+        return try folder.descriptor.openCharacters(piece + [0], flags)
+    }
+
+    private borrowing func openCharacters(
+        _ path: [CChar], _ flags: OpenFlags, mode: mode_t = 0o600
+    ) throws(Errno) -> Descriptor {
+        let folder = raw
+        let wanted = UInt64(UInt32(bitPattern: flags.rawValue | O_CLOEXEC))
+        let bits = flags.contains(.create) ? UInt64(mode) : 0
+        let resolve: Resolve = [.beneath, .noSymlinks, .noMagicLinks]
+        while true {
+            do throws(Errno) {
+                return Descriptor(
+                    owning: try call { unsafe sb_openat2(folder, path, wanted, bits, resolve.rawValue) })
+            } catch .wouldBlock where !flags.contains(.nonBlocking) { continue }
+        }
+    }
+
+    /// What fstatat(2) says of `name` in this folder, itself if it is a link; nil where there is none.
+    public borrowing func status(of name: FileName) throws(Errno) -> FileStatus? {
+        let number = raw
+        var status = stat()
+        do throws(Errno) {
+            try call { unsafe fstatat(number, name.characters, &status, AT_SYMLINK_NOFOLLOW) }
+        } catch .noEntry { return nil }
+        return FileStatus(status)
+    }
+
+    /// The names in this folder, in no order. The descriptor must be open for reading.
+    public borrowing func fileNames() throws(Errno) -> [FileName] {
+        let own = try open(beneath: .root, [.readOnly, .directory])
+        guard let stream = unsafe fdopendir(own.raw) else { throw Errno.current }
+        _ = own.release()
+        defer { unsafe closedir(stream) }
+        var names: [FileName] = []
+        while let entry = unsafe readdir(stream) {
+            let bytes = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { unsafe Array($0.prefix { $0 != 0 }) }
+            if let name = FileName(bytes) { names.append(name) }
+        }
+        return names
+    }
+
+    /// mkdirat(2); the mode is subject to the umask.
+    public borrowing func makeDirectory(_ name: FileName, mode: mode_t) throws(Errno) {
+        let number = raw
+        try call { unsafe mkdirat(number, name.characters, mode) }
+    }
+
+    /// symlinkat(2). `target` is stored as it is; it ends at its first NUL.
+    public borrowing func makeSymlink(_ name: FileName, to target: [UInt8]) throws(Errno) {
+        let number = raw
+        let characters = target.map { CChar(bitPattern: $0) } + [0]
+        try call { unsafe symlinkat(characters, number, name.characters) }
+    }
+
+    /// linkat(2), of a link itself where `target` is one.
+    public borrowing func makeHardLink(
+        _ name: FileName, to target: FileName, in folder: borrowing Descriptor
+    ) throws(Errno) {
+        let number = raw
+        let from = folder.raw
+        try call { unsafe linkat(from, target.characters, number, name.characters, 0) }
+    }
+
+    /// mknodat(2): `mode` carries the type.
+    public borrowing func makeNode(_ name: FileName, mode: mode_t, device: dev_t = 0) throws(Errno) {
+        let number = raw
+        try call { unsafe mknodat(number, name.characters, mode, device) }
+    }
+
+    /// unlinkat(2); throws EISDIR for a folder.
+    public borrowing func removeFile(_ name: FileName) throws(Errno) {
+        let number = raw
+        try call { unsafe unlinkat(number, name.characters, 0) }
+    }
+
+    /// unlinkat(2) with AT_REMOVEDIR.
+    public borrowing func removeDirectory(_ name: FileName) throws(Errno) {
+        let number = raw
+        try call { unsafe unlinkat(number, name.characters, AT_REMOVEDIR) }
+    }
+
+    /// Moves `name` into `folder` (renameat(2)).
+    public borrowing func rename(
+        _ name: FileName, to newName: FileName, in folder: borrowing Descriptor
+    ) throws(Errno) {
+        let number = raw
+        let other = folder.raw
+        try call { unsafe renameat(number, name.characters, other, newName.characters) }
+    }
+
+    /// What the link `name` holds (readlinkat(2)).
+    public borrowing func linkTarget(of name: FileName) throws(Errno) -> [UInt8] {
+        let number = raw
+        var target = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let length = try call { unsafe readlinkat(number, name.characters, &target, target.count) }
+        return target[..<length].map { UInt8(bitPattern: $0) }
+    }
+
+    /// Gives `name`, itself if it is a link, to an owner and a group as this user namespace counts them (fchownat(2)).
+    public borrowing func setOwner(_ name: FileName, _ owner: uid_t, _ group: gid_t) throws(Errno) {
+        let number = raw
+        try call { unsafe fchownat(number, name.characters, owner, group, AT_SYMLINK_NOFOLLOW) }
+    }
+
+    /// fchown(2).
+    public borrowing func setOwner(_ owner: uid_t, _ group: gid_t) throws(Errno) {
+        let number = raw
+        try call { fchown(number, owner, group) }
+    }
+
+    /// fchmod(2), also of a descriptor that is a mere `.path`.
+    public borrowing func setMode(_ mode: mode_t) throws(Errno) {
+        let path = "/proc/self/fd/\(raw)"
+        try call { unsafe chmod(path, mode) }
+    }
+
+    /// Sets when `name`, itself if it is a link, was modified (utimensat(2)).
+    public borrowing func setModified(_ name: FileName, _ time: Timestamp) throws(Errno) {
+        let number = raw
+        let times = time.pair
+        try call { unsafe utimensat(number, name.characters, times, AT_SYMLINK_NOFOLLOW) }
+    }
+
+    /// Sets when this file was modified (futimens(3)).
+    public borrowing func setModified(_ time: Timestamp) throws(Errno) {
+        let number = raw
+        let times = time.pair
+        try call { unsafe futimens(number, times) }
+    }
+
+    /// ftruncate(2): the length becomes `size` bytes, with a hole where there was less.
+    public borrowing func setSize(_ size: Int64) throws(Errno) {
+        let number = raw
+        try call { ftruncate(number, off_t(size)) }
+    }
+
+    /// Writes all of `bytes` at `offset`, over what is there (pwrite(2)).
+    public borrowing func write(_ bytes: RawSpan, at offset: Int64) throws(Errno) {
+        let number = raw
+        var done = 0
+        while done < bytes.byteCount {
+            let start = done
+            done += try call {
+                unsafe bytes.withUnsafeBytes {
+                    unsafe pwrite(number, $0.baseAddress! + start, $0.count - start, off_t(offset) + off_t(start))
+                }
+            }
+        }
+    }
+
+    /// Writes all of `bytes` (write(2)).
+    public borrowing func write(_ bytes: RawSpan) throws(Errno) {
+        let number = raw
+        var done = 0
+        while done < bytes.byteCount {
+            let start = done
+            done += try call {
+                unsafe bytes.withUnsafeBytes { unsafe Glibc.write(number, $0.baseAddress! + start, $0.count - start) }
+            }
+        }
+    }
+
+    /// Reads once into `room` (read(2)).
+    /// - Returns: how many bytes; 0 at the end of the file.
+    public borrowing func read(into room: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
+        let number = raw
+        return try call { unsafe Glibc.read(number, room.baseAddress, room.count) }
+    }
+
+    /// Flushes this file or folder (fsync(2)).
+    public borrowing func sync() throws(Errno) {
+        let number = raw
+        try call { fsync(number) }
+    }
+}
+
+/// A moment as struct timespec(3type) has it.
+public struct Timestamp: Equatable, Sendable {
+    /// Since the epoch; negative before it.
+    public let seconds: Int64
+    /// 0 to 999,999,999.
+    public let nanoseconds: Int
+
+    public init(seconds: Int64, nanoseconds: Int) {
+        self.seconds = seconds
+        self.nanoseconds = min(max(nanoseconds, 0), 999_999_999)
+    }
+
+    /// Last access and last modification, both this.
+    var pair: [timespec] {
+        let time = timespec(tv_sec: time_t(seconds), tv_nsec: nanoseconds)
+        return [time, time]
+    }
+}
+
+extension OpenFlags {
+    /// What opens a file of any kind without reading it, itself if it is a link.
+    public static let link: OpenFlags = [.path, .noFollow]
+}
