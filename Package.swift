@@ -6,6 +6,8 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
+    // Every module sees the C library as CLinux does; otherwise struct layouts "differ in different modules".
+    .unsafeFlags(["-Xcc", "-D_GNU_SOURCE"]),
 ]
 
 let package = Package(
@@ -24,7 +26,9 @@ let package = Package(
         .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
         .systemLibrary(name: "CArchive", providers: [.apt(["libarchive-dev"])]),
         .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
-        .target(name: "CToml", cxxSettings: [.define("TOML_EXCEPTIONS", to: "0")]),
+        .target(
+            name: "CToml", cxxSettings: [.define("TOML_EXCEPTIONS", to: "0")],
+            linkerSettings: [.linkedLibrary("stdc++")]),
         .target(
             name: "LinuxSystem", dependencies: ["CLinux"],
             swiftSettings: strict + [.strictMemorySafety()]),
@@ -57,7 +61,13 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .testTarget(name: "LaunchPlanTests", dependencies: ["LaunchPlan", "SandboxPolicy"], swiftSettings: strict),
+        .testTarget(name: "SeccompTests", dependencies: ["Seccomp"], swiftSettings: strict),
+        // Runs the built binary and looks at the world from inside.
+        .testTarget(name: "LauncherTests", dependencies: ["LinuxSystem"], swiftSettings: strict),
         .testTarget(name: "SandboxPolicyTests", dependencies: ["SandboxPolicy"], swiftSettings: strict),
+        .testTarget(
+            name: "ProfilesTests", dependencies: ["Profiles", "SandboxPolicy", "LinuxSystem"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

@@ -1,1 +1,321 @@
-// LaunchPlan
+// policy + facts -> steps. Pure: the same request always makes the same plan, and nothing here asks the kernel.
+
+public import SandboxPolicy
+
+/// The namespaces of namespaces(7) that a sandbox gets of its own.
+public struct Namespaces: OptionSet, Equatable, Sendable {
+    public let rawValue: Int
+    public init(rawValue: Int) { self.rawValue = rawValue }
+    public static let user = Namespaces(rawValue: 1)
+    public static let mount = Namespaces(rawValue: 2)
+    public static let processes = Namespaces(rawValue: 4)
+    public static let hostName = Namespaces(rawValue: 8)
+    public static let ipc = Namespaces(rawValue: 16)
+    public static let cgroup = Namespaces(rawValue: 32)
+    public static let network = Namespaces(rawValue: 64)
+
+    public static let all: [(Namespaces, String)] = [
+        (.user, "user"), (.mount, "mount"), (.processes, "pid"), (.hostName, "uts"), (.ipc, "ipc"), (.cgroup, "cgroup"),
+        (.network, "network"),
+    ]
+    public var names: [String] { Self.all.filter { contains($0.0) }.map(\.1) }
+}
+
+/// What is executed at the end, and as whom.
+public struct Execution: Equatable, Sendable {
+    public var command: [String]
+    public var environment: [(name: String, value: String)]
+    public var workdir: String
+    public var user: UserChoice?
+    /// The user named is not in the map: the command gets a user namespace of its own in which it is.
+    public var ownUserNamespace: Bool
+    public var capabilities: Set<Capability>
+
+    public static func == (a: Execution, b: Execution) -> Bool {
+        a.command == b.command && a.workdir == b.workdir && a.user == b.user
+            && a.ownUserNamespace == b.ownUserNamespace && a.capabilities == b.capabilities
+            && a.environment.elementsEqual(b.environment) { $0 == $1 }
+    }
+}
+
+/// A place inside that something of the plan is mounted on.
+struct MountPoint: Equatable {
+    var path: String
+    var isFile: Bool
+}
+
+public struct LaunchPlan: Equatable, Sendable {
+    public private(set) var namespaces: Namespaces
+    public private(set) var identity: IdentityMap
+    public private(set) var steps: [Step] = []
+    public private(set) var execution: Execution
+    /// Which host folder is a lower of which place inside, topmost first: what `sandbox diff` compares with.
+    public private(set) var lowers: [(place: String, folder: String)] = []
+
+    private let request: LaunchRequest
+    private var slots = 0
+
+    public static func == (a: LaunchPlan, b: LaunchPlan) -> Bool {
+        a.namespaces == b.namespaces && a.identity == b.identity && a.steps == b.steps && a.execution == b.execution
+    }
+
+    /// Folders of the host that a sandbox on `host` sees as empty ones.
+    public static let emptyHostFolders = [
+        "boot", "home", "lost+found", "media", "mnt", "root", "run", "srv", "tmp",
+    ]
+
+    public init(_ request: LaunchRequest) throws(PolicyError) {
+        self.request = request
+        let policy = request.policy
+        namespaces = [.user, .mount, .processes, .hostName, .ipc, .cgroup]
+        if policy.network == .none { namespaces.insert(.network) }
+        identity = request.identity
+        execution = try Self.execution(request)
+
+        if policy.network == .none { steps.append(.bringUpLoopback) }
+        steps += [.setHostName(policy.hostname), .makeMountsPrivate, .takeIdentity]
+        let binds = openBinds()
+        stackRoot(mountPoints: mountPoints(binds.map(\.place)))
+        mountKernelFileSystems()
+        for bind in binds { steps.append(.attach(bind.slot, at: bind.place.path)) }
+        for path in policy.masks { steps.append(.mask(path)) }
+        steps.append(.enterRoot)
+        if policy.readOnly { steps.append(.makeRootReadOnly) }
+    }
+
+    private mutating func newSlot() -> Slot {
+        slots += 1
+        return slots
+    }
+
+    private mutating func open(_ path: String) -> Slot {
+        let slot = newSlot()
+        steps.append(.openFolder(host: path, slot))
+        return slot
+    }
+}
+
+// The root: layers, generated files, mount points, upper.
+extension LaunchPlan {
+    /// Binds are taken from the host's tree before anything covers a part of it.
+    private mutating func openBinds() -> [(slot: Slot, place: MountPoint)] {
+        var binds = request.policy.binds
+        if request.policy.here {
+            let folder = request.facts.currentFolder
+            binds.append(Bind(source: folder, destination: folder, readOnly: false))
+        }
+        return binds.map {
+            let slot = newSlot()
+            steps.append(.copyTree(host: $0.source, slot, readOnly: $0.readOnly))
+            return (slot, MountPoint(path: $0.destination, isFile: request.facts.boundFiles.contains($0.source)))
+        }
+    }
+
+    /// Folders that must be there to be mounted on. They stand in a layer below the image, so that an upper stays free
+    /// of them.
+    private func mountPoints(_ binds: [MountPoint]) -> [MountPoint] {
+        var folders = ["/proc", "/dev", "/sys", "/tmp", "/etc"] + request.policy.memoryMounts.map(\.destination)
+        if request.root == .host { folders += Self.emptyHostFolders.map { "/" + $0 } }
+        var points: [MountPoint] = []
+        for wanted in folders.map({ MountPoint(path: $0, isFile: false) }) + binds {
+            let names = wanted.path.split(separator: "/").filter { $0 != "." }
+            // What climbs is found step by step when it is mounted; nothing is made up for it.
+            if names.contains("..") { continue }
+            for depth in names.indices {
+                let path = "/" + names[...depth].joined(separator: "/")
+                let isFile = wanted.isFile && depth == names.endIndex - 1
+                if !points.contains(where: { $0.path == path }) { points.append(MountPoint(path: path, isFile: isFile)) }
+            }
+        }
+        return points
+    }
+
+    private mutating func stackRoot(mountPoints: [MountPoint]) {
+        var lowers = request.layers.map { LowerFolder.slot(open($0)) }
+        self.lowers = request.layers.reversed().map { ("/", $0) }
+        let upper = openUpper()
+        switch request.root {
+        case .host:
+            stackHost(layers: Array(lowers.reversed()), upper, mountPoints)
+        case .folder(let path):
+            lowers.insert(.slot(open(path)), at: 0)
+            stackImage(lowers, images: 1, upper, mountPoints)
+            self.lowers.append(("/", path))
+        case .image(_, let layers):
+            lowers.insert(contentsOf: layers.map { LowerFolder.slot(open($0)) }, at: 0)
+            stackImage(lowers, images: layers.count, upper, mountPoints)
+            self.lowers += layers.reversed().map { ("/", $0) }
+        }
+    }
+
+    private mutating func openUpper() -> (upper: Slot, work: Slot, disposable: Bool)? {
+        guard let folders = request.upper else { return nil }
+        return (open(folders.upper), open(folders.work), folders.disposable)
+    }
+
+    private func upperFolder(_ opened: (upper: Slot, work: Slot, disposable: Bool)?, _ subfolder: String) -> UpperFolder {
+        if request.policy.readOnly { return .none }
+        guard let opened else { return .memory(subfolder == "." ? "root" : subfolder) }
+        return .slots(
+            upper: opened.upper, work: opened.work, subfolder: subfolder, disposable: opened.disposable)
+    }
+
+    /// Mount points below, then the image, the generated files over it, the user's layers on top.
+    private mutating func stackImage(
+        _ lowers: [LowerFolder], images: Int, _ upper: (upper: Slot, work: Slot, disposable: Bool)?,
+        _ mountPoints: [MountPoint]
+    ) {
+        mountScratch(mountPoints)
+        var stack: [LowerFolder] = [.scratch("points")]
+        stack += lowers[..<images]
+        stack.append(.scratch("files"))
+        stack += lowers[images...]
+        steps.append(.mountOverlay(at: "/", lowers: stack.reversed(), upper: upperFolder(upper, ".")))
+    }
+
+    /// One overlay for the root itself and one for each system folder of the host: the host's `/` can't be a lower
+    /// while other file systems are mounted below it.
+    private mutating func stackHost(
+        layers: [LowerFolder], _ upper: (upper: Slot, work: Slot, disposable: Bool)?, _ mountPoints: [MountPoint]
+    ) {
+        let skipped = Self.emptyHostFolders + ["proc", "dev", "sys"]
+        let entries = request.facts.hostRoot.filter { !skipped.contains($0.name) }
+        var folders: [(name: String, slot: Slot)] = []
+        for entry in entries where entry.kind == .folder { folders.append((entry.name, open("/" + entry.name))) }
+        mountScratch(mountPoints.filter { point in !entries.contains { "/" + $0.name == point.path && $0.kind != .folder } })
+        for entry in entries {
+            switch entry.kind {
+            case .folder: steps.append(.makeFolder(scratch: "points/" + entry.name, mode: 0o755))
+            case .link(let target): steps.append(.makeLink(scratch: "points/" + entry.name, to: target))
+            }
+        }
+        steps.append(
+            .mountOverlay(at: "/", lowers: layers + [.scratch("files"), .scratch("points")], upper: upperFolder(upper, ".")))
+        for (name, slot) in folders {
+            var stack: [LowerFolder] = [.slot(slot)]
+            if name == "etc" { stack.insert(.scratch("files/etc"), at: 0) }
+            // Read-only, one lower alone needs a second to be an overlay.
+            if request.policy.readOnly, stack.count == 1 { stack.append(.scratch("empty")) }
+            steps.append(.mountOverlay(at: "/" + name, lowers: stack, upper: upperFolder(upper, name)))
+            lowers.append(("/" + name, "/" + name))
+        }
+    }
+
+    private mutating func mountScratch(_ mountPoints: [MountPoint]) {
+        steps.append(.mountScratch(host: "/tmp"))
+        steps.append(.makeFolder(scratch: "root", mode: 0o755))
+        steps.append(.makeFolder(scratch: "points", mode: 0o755))
+        if request.root == .host { steps.append(.makeFolder(scratch: "empty", mode: 0o755)) }
+        for point in mountPoints {
+            steps.append(
+                point.isFile
+                    ? .writeFile(scratch: "points" + point.path, content: "")
+                    : .makeFolder(scratch: "points" + point.path, mode: point.path == "/root" ? 0o700 : 0o755))
+        }
+        steps.append(.makeFolder(scratch: "files", mode: 0o755))
+        steps.append(.makeFolder(scratch: "files/etc", mode: 0o755))
+        for (name, content) in generatedFiles { steps.append(.writeFile(scratch: "files/etc/" + name, content: content)) }
+        if request.identity.mode == .single {
+            // apt drops to a user of its own to download, and checks that it got there; here there is no second id.
+            steps.append(.makeFolder(scratch: "files/etc/apt", mode: 0o755))
+            steps.append(.makeFolder(scratch: "files/etc/apt/apt.conf.d", mode: 0o755))
+            steps.append(
+                .writeFile(scratch: "files/etc/apt/apt.conf.d/00sandbox", content: "APT::Sandbox::User \"root\";\n"))
+        }
+    }
+
+    /// hosts(5), hostname(5) and resolv.conf(5) that fit the sandbox's name and network.
+    private var generatedFiles: [(String, String)] {
+        let name = request.policy.hostname
+        return [
+            ("hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t\(name)\n"),
+            ("hostname", name + "\n"),
+            ("resolv.conf", request.policy.network == .host ? request.facts.resolvConf : ""),
+        ]
+    }
+}
+
+// /proc, /sys, /dev, /tmp, and what of them is hidden.
+extension LaunchPlan {
+    /// Files of proc(5) and sysfs(5) that tell about the host or reach it, as container runtimes hide them.
+    static let maskedPaths = [
+        "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+        "/proc/sched_debug", "/proc/scsi", "/proc/sysrq-trigger", "/proc/timer_list", "/proc/timer_stats",
+    ]
+    /// Parts of proc(5) that can be read, not written.
+    static let protectedPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"]
+    static let devices = ["null", "zero", "full", "random", "urandom", "tty"]
+
+    private mutating func mountKernelFileSystems() {
+        let safe: MountOptions = [.noSetID, .noDevices, .noExecution]
+        steps.append(.mount(.proc, at: "/proc", options: safe, data: []))
+        for path in Self.maskedPaths { steps.append(.mask(path)) }
+        for path in Self.protectedPaths { steps.append(.protect(path)) }
+        // A sysfs shows the network namespace it is mounted in, and only its owner may mount one.
+        if request.policy.network == .none {
+            steps.append(.mount(.sysfs, at: "/sys", options: safe.union(.readOnly), data: []))
+            steps.append(.mask("/sys/firmware"))
+        }
+        steps.append(
+            .mount(.tmpfs, at: "/dev", options: [.noSetID, .noExecution], data: [("mode", "755"), ("size", "64k")]))
+        for name in Self.devices { steps.append(.attachDevice(name)) }
+        steps += [
+            .makeDeviceLink("fd", to: "/proc/self/fd"), .makeDeviceLink("stdin", to: "/proc/self/fd/0"),
+            .makeDeviceLink("stdout", to: "/proc/self/fd/1"), .makeDeviceLink("stderr", to: "/proc/self/fd/2"),
+            .makeDeviceLink("ptmx", to: "pts/ptmx"),
+            .mount(
+                .devpts, at: "/dev/pts", options: [.noSetID, .noExecution],
+                data: [("ptmxmode", "0666"), ("mode", "0620")]),
+            .mount(.tmpfs, at: "/dev/shm", options: safe, data: [("mode", "1777")]),
+            .mount(.tmpfs, at: "/tmp", options: [.noSetID, .noDevices], data: [("mode", "1777")]),
+        ]
+        if request.root == .host {
+            steps.append(
+                .mount(.tmpfs, at: "/var/tmp", options: [.noSetID, .noDevices], data: [("mode", "1777")]))
+        }
+        for mount in request.policy.memoryMounts {
+            var data = [("mode", "755")]
+            if let size = mount.size { data.append(("size", String(size))) }
+            steps.append(.mount(.tmpfs, at: mount.destination, options: [.noSetID, .noDevices], data: data))
+        }
+    }
+}
+
+// The command, its environment and its rights.
+extension LaunchPlan {
+    private static func execution(_ request: LaunchRequest) throws(PolicyError) -> Execution {
+        let policy = request.policy
+        var ownNamespace = false
+        if let user = policy.user, request.identity.mode == .single {
+            guard user.uid != nil, user.group == nil || user.gid != nil else {
+                if user.user == "root", user.group == nil || user.group == "root" {
+                    return make(request, user: nil, ownNamespace: false)
+                }
+                throw PolicyError(
+                    "--user \(quoted(user.user)): with one id mapped, a user is a number; use --id-map range or a number")
+            }
+            ownNamespace = user.uid != 0 || (user.gid ?? 0) != 0
+        } else if let uid = policy.user?.uid, !request.identity.hasUser(uid) {
+            throw PolicyError("--user \(uid): that id is not in the map; --explain shows which ids exist inside")
+        }
+        return make(request, user: policy.user, ownNamespace: ownNamespace)
+    }
+
+    private static func make(_ request: LaunchRequest, user: UserChoice?, ownNamespace: Bool) -> Execution {
+        let policy = request.policy
+        var environment: [(name: String, value: String)] = [
+            ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+            ("container", "sandbox"),
+        ]
+        func caller(_ name: String) -> String? { request.facts.environment.last { $0.name == name }?.value }
+        if request.facts.isTerminal, let term = caller("TERM") { environment.append(("TERM", term)) }
+        for variable in policy.environment {
+            environment.removeAll { $0.name == variable.name }
+            if let value = variable.value ?? caller(variable.name) { environment.append((variable.name, value)) }
+        }
+        return Execution(
+            command: request.command, environment: environment,
+            workdir: policy.workdir ?? (policy.here ? request.facts.currentFolder : "/"), user: user,
+            ownUserNamespace: ownNamespace, capabilities: policy.capabilities)
+    }
+}

@@ -240,10 +240,10 @@ extension Descriptor {
     }
 }
 
-/// The two ends of a pipe (pipe2(2)).
-public struct Pipe: ~Copyable {
-    public let reader: Descriptor
-    public let writer: Descriptor
+/// The two ends of a pipe (pipe2(2)), of which a process keeps one.
+public struct PipeEnds {
+    private var reader: SharedDescriptor?
+    private var writer: SharedDescriptor?
 
     public init() throws(Errno) {
         var ends: (Int32, Int32) = (0, 0)
@@ -252,12 +252,37 @@ public struct Pipe: ~Copyable {
                 unsafe $0.withMemoryRebound(to: Int32.self, capacity: 2) { unsafe pipe2($0, O_CLOEXEC) }
             }
         }
-        reader = Descriptor(owning: ends.0)
-        writer = Descriptor(owning: ends.1)
+        reader = SharedDescriptor(Descriptor(owning: ends.0))
+        writer = SharedDescriptor(Descriptor(owning: ends.1))
     }
 
-    /// Keeps the reading end and closes the other.
-    public consuming func takeReader() -> Descriptor { reader }
-    /// Keeps the writing end and closes the other.
-    public consuming func takeWriter() -> Descriptor { writer }
+    /// Closes the writing end. To be called once, and not after `keepWriter`.
+    public mutating func keepReader() -> SharedDescriptor {
+        writer = nil
+        guard let reader else { preconditionFailure("the other end was kept") }
+        return reader
+    }
+
+    /// Closes the reading end. To be called once, and not after `keepReader`.
+    public mutating func keepWriter() -> SharedDescriptor {
+        reader = nil
+        guard let writer else { preconditionFailure("the other end was kept") }
+        return writer
+    }
+}
+
+extension Descriptor {
+    /// Writes to descriptor 2, which this process does not own.
+    public static func standardError(_ bytes: [UInt8]) throws(Errno) { try writeBorrowed(2, bytes) }
+    /// Writes to descriptor 1, which this process does not own.
+    public static func standardOutput(_ bytes: [UInt8]) throws(Errno) { try writeBorrowed(1, bytes) }
+
+    private static func writeBorrowed(_ number: Int32, _ bytes: [UInt8]) throws(Errno) {
+        let borrowed = Descriptor(owning: number)
+        do throws(Errno) { try borrowed.write(bytes) } catch {
+            _ = borrowed.release()
+            throw error
+        }
+        _ = borrowed.release()
+    }
 }

@@ -74,6 +74,13 @@ public enum Files {
         }
     }
 
+    /// Whether another process holds the lock of a file or folder (flock(2)).
+    public static func isLocked(_ path: String) throws(Errno) -> Bool {
+        let file = try Descriptor.open(path, [.readOnly, .noFollow])
+        do throws(Errno) { try file.lock() } catch .wouldBlock { return true }
+        return false
+    }
+
     /// Whether the real user may do this to the file (access(2)); `how` is R_OK, W_OK or X_OK.
     public static func isAccessible(_ path: String, _ how: Int32) -> Bool {
         unsafe access(path, how) == 0

@@ -140,7 +140,10 @@ public enum ExitStatus: Equatable, Sendable {
     @unsafe let pointer: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
     private let count: Int
 
-    init(_ words: [String]) {
+    convenience init(_ words: [String]) { self.init(bytes: words.map { Array($0.utf8CString) }) }
+
+    /// - Parameter bytes: words with their NUL.
+    init(bytes words: [[CChar]]) {
         count = words.count
         unsafe pointer = .allocate(capacity: count + 1)
         for (index, word) in words.enumerated() { unsafe pointer[index] = strdup(word) }

@@ -1,2 +1,5 @@
+// The launcher: `run`, `start` and `shell` here, every other word in sandbox-manage.
+
 import LinuxSystem
-print(Process.id)
+
+Process.exit(Start.run(CommandLine.arguments))

@@ -34,7 +34,6 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -48,6 +47,10 @@ static inline int sb_clone3(uint64_t flags, int *pidfd) {
     args.pidfd = (uint64_t)(uintptr_t)pidfd;
     return (int)syscall(SYS_clone3, &args, sizeof args);
 }
+
+// clone(2) as vfork(2) does it: the child runs `body` on a stack of its own in this process's memory, and this process
+// waits until the child has executed a program or ended. Copies no page tables.
+int sb_vfork_call(int (*body)(void *), void *context);
 
 static inline int sb_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
     struct open_how how;
@@ -89,6 +92,11 @@ static inline int sb_loopback_up(int socketFD) {
     request.ifr_flags = IFF_UP;
     return ioctl(socketFD, SIOCSIFFLAGS, &request);
 }
+
+// The release of uname(2), as text. (Swift sees struct utsname differently from two modules.)
+const char *sb_kernel_release(void);
+
+static inline int sb_unshare(int flags) { return unshare(flags); }
 
 // The macros of <sys/wait.h>.
 static inline int sb_exited(int status) { return WIFEXITED(status); }

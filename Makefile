@@ -1,0 +1,64 @@
+# Everything a fresh machine needs, in two words: `make demo` runs the main job, `make test` the tests.
+# Works as root and as a user with sudo; what runs sandboxes is always an ordinary user.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+CONFIGURATION := release
+BUILD := .build/$(CONFIGURATION)
+
+BUILD_PACKAGES := libcap-dev libseccomp-dev libarchive-dev libssl-dev libtomlplusplus-dev
+RUN_PACKAGES := uidmap
+TEST_PACKAGES := gcc libc6-dev python3 openssl strace zstd busybox-static
+BENCH_PACKAGES := hyperfine bubblewrap crun podman
+SETUP_PACKAGES ?= $(BUILD_PACKAGES) $(RUN_PACKAGES)
+
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+
+.PHONY: build demo test install bench format lint setup clean
+
+build: setup
+	swift build -c $(CONFIGURATION)
+
+# Installs the Debian packages that are missing, and asks for nothing where none is.
+setup:
+	@missing=; for package in $(SETUP_PACKAGES); do \
+	  dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'install ok installed' || missing="$$missing $$package"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	  echo "installing:$$missing"; \
+	  $(SUDO) apt-get update -qq && \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+
+demo: SETUP_PACKAGES += gcc libc6-dev
+demo: build
+	@.ci/as-user sandbox run --profile build host gcc -v
+
+test: SETUP_PACKAGES += $(TEST_PACKAGES)
+test: build
+	@.ci/as-user swift test
+
+bench: SETUP_PACKAGES += gcc libc6-dev $(BENCH_PACKAGES)
+bench: build
+	@.ci/as-user benchmarks/startup
+
+install: build
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/libexec/sandbox' \
+	  '$(DESTDIR)$(PREFIX)/share/sandbox/profiles/seccomp' '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' \
+	  '$(DESTDIR)$(PREFIX)/share/zsh/site-functions' '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d'
+	install -s -m 755 $(BUILD)/sandbox '$(DESTDIR)$(PREFIX)/bin/sandbox'
+	install -m 755 $(BUILD)/sandbox-manage '$(DESTDIR)$(PREFIX)/libexec/sandbox/sandbox-manage'
+	install -m 644 profiles/*.toml '$(DESTDIR)$(PREFIX)/share/sandbox/profiles'
+	install -m 644 profiles/seccomp/*.json '$(DESTDIR)$(PREFIX)/share/sandbox/profiles/seccomp'
+	$(BUILD)/sandbox completion bash >'$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sandbox'
+	$(BUILD)/sandbox completion zsh >'$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sandbox'
+	$(BUILD)/sandbox completion fish >'$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/sandbox.fish'
+
+format:
+	swift format format --in-place --recursive --parallel Package.swift Sources Tests
+
+lint:
+	swift format lint --strict --recursive --parallel Package.swift Sources Tests
+
+clean:
+	rm -rf .build

@@ -1,0 +1,114 @@
+// What is true of this host and this caller: the other half of what a plan is made from.
+
+public import SandboxPolicy
+
+/// A run of ids: `count` ids from `inside` are those from `outside` on the host (user_namespaces(7)).
+public struct IDRange: Equatable, Sendable {
+    public var inside: UInt32
+    public var outside: UInt32
+    public var count: UInt32
+
+    public init(inside: UInt32, outside: UInt32, count: UInt32) {
+        self.inside = inside
+        self.outside = outside
+        self.count = count
+    }
+
+    /// A line of /proc/PID/uid_map.
+    public var line: String { "\(inside) \(outside) \(count)" }
+}
+
+/// An entry of the host's `/`.
+public struct HostEntry: Equatable, Sendable {
+    public enum Kind: Equatable, Sendable {
+        case folder
+        case link(to: String)
+    }
+    public var name: String
+    public var kind: Kind
+
+    public init(name: String, kind: Kind) {
+        self.name = name
+        self.kind = kind
+    }
+}
+
+public struct Facts: Equatable, Sendable {
+    public var uid: UInt32 = 0
+    public var gid: UInt32 = 0
+    /// For messages: the caller's name.
+    public var userName = ""
+    /// The caller's lines of subuid(5) and subgid(5): first id and count.
+    public var subordinateUIDs: [(first: UInt32, count: UInt32)] = []
+    public var subordinateGIDs: [(first: UInt32, count: UInt32)] = []
+    /// Absolute paths of newuidmap(1) and newgidmap(1), where installed.
+    public var mapHelpers: (uid: String, gid: String)?
+    /// How many ids from 0 on exist in the namespace this process is in (/proc/self/uid_map).
+    public var ownIDs: UInt32 = .max
+    public var kernel: (major: Int, minor: Int) = (5, 15)
+    /// `/` of the host, for ROOTFS `host`.
+    public var hostRoot: [HostEntry] = []
+    public var currentFolder = "/"
+    /// Sources of binds that are files, not folders.
+    public var boundFiles: Set<String> = []
+    /// The host's resolv.conf(5).
+    public var resolvConf = ""
+    public var environment: [(name: String, value: String)] = []
+    /// Descriptor 0, 1 or 2 is a terminal.
+    public var isTerminal = false
+
+    public init() {}
+
+    public static func == (a: Facts, b: Facts) -> Bool { a.uid == b.uid && a.gid == b.gid && a.hostRoot == b.hostRoot }
+
+    /// Memory file systems keep user.* attributes, which overlayfs needs in an upper, from this version on.
+    public var memoryKeepsAttributes: Bool { kernel >= (6, 6) }
+}
+
+/// The root file system named on the command line, found.
+public enum RootSource: Equatable, Sendable {
+    case host
+    case folder(String)
+    case image(name: String, layers: [String])
+}
+
+/// The folders that hold a kept or on-disk upper.
+public struct UpperFolders: Equatable, Sendable {
+    public var upper: String
+    public var work: String
+    /// Nothing of it is needed after a crash: overlayfs may leave out every sync.
+    public var disposable: Bool
+
+    public init(upper: String, work: String, disposable: Bool) {
+        self.upper = upper
+        self.work = work
+        self.disposable = disposable
+    }
+}
+
+/// Everything a plan is made from.
+public struct LaunchRequest: Sendable {
+    public var policy: Policy
+    public var facts: Facts
+    public var root: RootSource
+    /// Lower folders over the image, lowest first: set-up layers, then the policy's layers.
+    public var layers: [String]
+    /// nil: in memory.
+    public var upper: UpperFolders?
+    public var identity: IdentityMap
+    /// The command as text; the words that are executed are the caller's own bytes.
+    public var command: [String]
+
+    public init(
+        policy: Policy, facts: Facts, root: RootSource, layers: [String], upper: UpperFolders?, identity: IdentityMap,
+        command: [String]
+    ) {
+        self.policy = policy
+        self.facts = facts
+        self.root = root
+        self.layers = layers
+        self.upper = upper
+        self.identity = identity
+        self.command = command
+    }
+}

@@ -1,0 +1,85 @@
+// Which ids exist inside, and what they are outside (user_namespaces(7), subuid(5)).
+
+public import SandboxPolicy
+
+/// The maps of the sandbox's user namespace.
+public struct IdentityMap: Equatable, Sendable {
+    public enum Writer: Equatable, Sendable {
+        /// One id: the child writes it itself.
+        case child
+        /// The set-user-id programs newuidmap(1) and newgidmap(1), at these paths.
+        case helpers(uid: String, gid: String)
+        /// The launcher itself, which is root.
+        case launcher
+    }
+    public var mode: IdentityMode
+    public var uids: [IDRange]
+    public var gids: [IDRange]
+    public var writer: Writer
+
+    /// Chooses the map: a range where the caller may have one, else one id.
+    /// - Throws: where a range was asked for and can't be had.
+    public init(_ choice: IdentityChoice, _ facts: Facts) throws(PolicyError) {
+        if choice == .single {
+            self = Self.single(facts)
+            return
+        }
+        if facts.uid == 0 {
+            let count = min(facts.ownIDs, 65536)
+            let range = [IDRange(inside: 0, outside: 0, count: count)]
+            self.init(mode: .range, uids: range, gids: range, writer: .launcher)
+            return
+        }
+        if let helpers = facts.mapHelpers, let uids = facts.subordinateUIDs.first, let gids = facts.subordinateGIDs.first {
+            self.init(
+                mode: .range,
+                uids: [
+                    IDRange(inside: 0, outside: facts.uid, count: 1),
+                    IDRange(inside: 1, outside: uids.first, count: min(uids.count, 65536)),
+                ],
+                gids: [
+                    IDRange(inside: 0, outside: facts.gid, count: 1),
+                    IDRange(inside: 1, outside: gids.first, count: min(gids.count, 65536)),
+                ],
+                writer: .helpers(uid: helpers.uid, gid: helpers.gid))
+            return
+        }
+        guard choice == .range else {
+            self = Self.single(facts)
+            return
+        }
+        if facts.mapHelpers == nil {
+            throw PolicyError(
+                "--id-map range needs newuidmap and newgidmap, which are not installed"
+                    + "; install the package uidmap, or use --id-map single")
+        }
+        throw PolicyError(
+            "--id-map range: \(quoted(facts.userName)) has no subordinate ids in /etc/subuid and /etc/subgid"
+                + "; have root run `usermod --add-subuids 100000-165535 --add-subgids 100000-165535 \(facts.userName)`"
+                + ", or use --id-map single")
+    }
+
+    private init(mode: IdentityMode, uids: [IDRange], gids: [IDRange], writer: Writer) {
+        self.mode = mode
+        self.uids = uids
+        self.gids = gids
+        self.writer = writer
+    }
+
+    private static func single(_ facts: Facts) -> IdentityMap {
+        IdentityMap(
+            mode: .single, uids: [IDRange(inside: 0, outside: facts.uid, count: 1)],
+            gids: [IDRange(inside: 0, outside: facts.gid, count: 1)], writer: .child)
+    }
+
+    /// Whether a process inside can have this user id.
+    public func hasUser(_ id: UInt32) -> Bool { uids.contains { id >= $0.inside && id - $0.inside < $0.count } }
+
+    /// In one sentence, what id 0 inside is outside.
+    public func rootOutside(_ facts: Facts) -> String {
+        if facts.uid == 0 {
+            return "id 0 inside is root (0) outside: only namespaces, capabilities and the filter hold it"
+        }
+        return "id 0 inside is \(facts.userName) (\(facts.uid)) outside"
+    }
+}

@@ -1,0 +1,124 @@
+// What the child does between its creation and the command, one step at a time, in the user's terms.
+
+/// A descriptor that one step opens and a later one uses.
+public typealias Slot = Int
+
+/// A folder that overlayfs stacks.
+public enum LowerFolder: Equatable, Sendable {
+    /// Opened by an earlier step.
+    case slot(Slot)
+    /// A folder of the scratch file system.
+    case scratch(String)
+}
+
+/// Where an overlay keeps its changes: upper and work folder on one file system.
+public enum UpperFolder: Equatable, Sendable {
+    case none
+    /// Two subfolders of scratch folders that are made for it.
+    case memory(String)
+    /// Two opened folders, and the subfolder in each that is this overlay's (`.` for the whole).
+    case slots(upper: Slot, work: Slot, subfolder: String, disposable: Bool)
+}
+
+/// The kernel file systems a sandbox gets of its own.
+public enum KernelFileSystem: String, Equatable, Sendable {
+    case proc, sysfs, tmpfs, devpts
+}
+
+/// Mount options (mount(2)), as the mount API names them.
+public struct MountOptions: OptionSet, Equatable, Sendable {
+    public let rawValue: Int
+    public init(rawValue: Int) { self.rawValue = rawValue }
+    public static let readOnly = MountOptions(rawValue: 1)
+    public static let noSetID = MountOptions(rawValue: 2)
+    public static let noDevices = MountOptions(rawValue: 4)
+    public static let noExecution = MountOptions(rawValue: 8)
+}
+
+/// One step. Paths that begin with `/` are inside the new root unless the step says host.
+public enum Step: Equatable, Sendable {
+    case bringUpLoopback
+    case setHostName(String)
+    case makeMountsPrivate
+    /// Waits for the id map, or writes it, and becomes id 0.
+    case takeIdentity
+    /// Opens a folder of the host.
+    case openFolder(host: String, Slot)
+    /// Takes a copy of the mounts at a file or folder of the host, to be attached inside.
+    case copyTree(host: String, Slot, readOnly: Bool)
+    /// A file system in memory that holds what the plan makes up: mount points, generated files, an upper in memory.
+    case mountScratch(host: String)
+    case makeFolder(scratch: String, mode: UInt32)
+    case makeLink(scratch: String, to: String)
+    case writeFile(scratch: String, content: String)
+    case mountOverlay(at: String, lowers: [LowerFolder], upper: UpperFolder)
+    case mount(KernelFileSystem, at: String, options: MountOptions, data: [(String, String)])
+    /// Bind-mounts one of the host's device nodes.
+    case attachDevice(String)
+    case makeDeviceLink(String, to: String)
+    case attach(Slot, at: String)
+    /// Hides a file behind an empty one, a folder behind an empty folder; what is not there stays so.
+    case mask(String)
+    /// Makes a part of the tree read-only.
+    case protect(String)
+    /// pivot_root(2), and the old root gone.
+    case enterRoot
+    case makeRootReadOnly
+
+    public static func == (a: Step, b: Step) -> Bool { a.description == b.description }
+}
+
+extension Step: CustomStringConvertible {
+    /// In the user's terms: what a message names when the step fails, and what `--explain` prints.
+    public var description: String {
+        switch self {
+        case .bringUpLoopback: "bring up the loopback interface"
+        case .setHostName(let name): "set the host name to \(name)"
+        case .makeMountsPrivate: "make all mounts private"
+        case .takeIdentity: "become id 0 of the user namespace"
+        case .openFolder(let path, let slot): "open the folder \(path) of the host as #\(slot)"
+        case .copyTree(let path, let slot, let readOnly):
+            "take \(path) of the host as #\(slot)\(readOnly ? ", read-only" : "")"
+        case .mountScratch(let path): "mount a scratch file system at \(path) of the host"
+        case .makeFolder(let path, let mode): "make the folder \(path) in scratch, mode \(String(mode, radix: 8))"
+        case .makeLink(let path, let target): "make the link \(path) to \(target) in scratch"
+        case .writeFile(let path, let content): "write \(path) in scratch, \(content.utf8.count) bytes"
+        case .mountOverlay(let path, let lowers, let upper):
+            "mount overlay at \(path), layers \(lowers.map(Self.word).joined(separator: ", ")) (top first), \(Self.word(upper))"
+        case .mount(let kind, let path, let options, let data):
+            "mount \(kind.rawValue) at \(path)\(Self.words(options))"
+                + data.map { ", \($0.0)=\($0.1)" }.joined()
+        case .attachDevice(let name): "bind the device /dev/\(name)"
+        case .makeDeviceLink(let name, let target): "make the link /dev/\(name) to \(target)"
+        case .attach(let slot, let path): "bind #\(slot) at \(path)"
+        case .mask(let path): "mask \(path)"
+        case .protect(let path): "make \(path) read-only"
+        case .enterRoot: "pivot into the new root and let go of the old"
+        case .makeRootReadOnly: "make the root file system read-only"
+        }
+    }
+
+    private static func word(_ lower: LowerFolder) -> String {
+        switch lower {
+        case .slot(let slot): "#\(slot)"
+        case .scratch(let path): path
+        }
+    }
+
+    private static func word(_ upper: UpperFolder) -> String {
+        switch upper {
+        case .none: "no upper"
+        case .memory: "upper in memory"
+        case .slots(let upper, _, let subfolder, _): "upper #\(upper)\(subfolder == "." ? "" : "/" + subfolder)"
+        }
+    }
+
+    private static func words(_ options: MountOptions) -> String {
+        var words: [String] = []
+        if options.contains(.readOnly) { words.append("ro") }
+        if options.contains(.noSetID) { words.append("nosuid") }
+        if options.contains(.noDevices) { words.append("nodev") }
+        if options.contains(.noExecution) { words.append("noexec") }
+        return words.isEmpty ? "" : " (" + words.joined(separator: ",") + ")"
+    }
+}

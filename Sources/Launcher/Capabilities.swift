@@ -1,0 +1,33 @@
+// The five capability sets of a process, by libcap (capabilities(7), cap_set_proc(3), cap_drop_bound(3)).
+
+import CCap
+import LinuxSystem
+import SandboxPolicy
+
+enum Capabilities {
+    /// The last number that the running kernel knows.
+    private static var last: Int32 { Int32(cap_max_bits()) - 1 }
+
+    /// Takes everything but `kept` out of the bounding set and out of what may be raised on execve(2).
+    static func limitBounding(to kept: Set<Capability>) throws(Errno) {
+        for number in 0...last where !kept.contains(where: { Int32($0.rawValue) == number }) {
+            if cap_drop_bound(cap_value_t(number)) != 0 { throw Errno.current }
+        }
+        if cap_reset_ambient() != 0 { throw Errno.current }
+    }
+
+    /// Permitted and effective become `kept`, inheritable and ambient empty.
+    static func drop(keeping kept: Set<Capability>) throws(Errno) {
+        guard let state = cap_init() else { throw Errno.current }
+        defer { cap_free(UnsafeMutableRawPointer(state)) }
+        var values = kept.filter { Int32($0.rawValue) <= last }.map { cap_value_t($0.rawValue) }
+        if !values.isEmpty {
+            let count = Int32(values.count)
+            guard cap_set_flag(state, CAP_PERMITTED, count, &values, CAP_SET) == 0,
+                cap_set_flag(state, CAP_EFFECTIVE, count, &values, CAP_SET) == 0
+            else { throw Errno.current }
+        }
+        // What is not permitted leaves the ambient set by itself.
+        if cap_set_proc(state) != 0 { throw Errno.current }
+    }
+}

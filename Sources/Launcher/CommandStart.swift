@@ -1,0 +1,94 @@
+// The last stretch before execve(2): who the command is, where it stands, what it may still do.
+
+import LaunchPlan
+import LinuxSystem
+import SandboxPolicy
+
+struct CommandStart {
+    let execution: Execution
+    let filter: [UInt8]?
+    let words: ProgramWords
+
+    /// Runs the command, or throws what kept it from running.
+    func run() throws(LaunchFailure) -> Never {
+        let account = try Self.account(execution.user)
+        try takeIdentity(account)
+        do throws(Errno) { try Process.changeFolder(execution.workdir) } catch {
+            throw LaunchFailure(.workdir, errno: error.rawValue)
+        }
+        try giveUpRights(isRoot: account.uid == 0)
+        var environment = execution.environment
+        if !environment.contains(where: { $0.name == "HOME" }) { environment.append(("HOME", account.home)) }
+        Signals.restoreDefaults()
+        throw execute(environment)
+    }
+
+    private static func account(_ user: UserChoice?) throws(LaunchFailure) -> Account {
+        guard let user else { return Account(uid: 0, gid: 0, groups: [], home: "/root") }
+        return try Account.find(user)
+    }
+
+    private func takeIdentity(_ account: Account) throws(LaunchFailure) {
+        do throws(Errno) {
+            try Capabilities.limitBounding(to: execution.capabilities)
+            if execution.ownUserNamespace {
+                try Namespacing.unshare(0x1000_0000)  // CLONE_NEWUSER
+                // Its /proc files belong to it only while it is dumpable; nothing else runs in here yet.
+                try Namespacing.setDumpable(true)
+                defer { do throws(Errno) { try Namespacing.setDumpable(false) } catch {} }
+                try Files.write("/proc/self/uid_map", "\(account.uid) 0 1")
+                try Files.write("/proc/self/setgroups", "deny")
+                try Files.write("/proc/self/gid_map", "\(account.gid) 0 1")
+                return
+            }
+            if execution.user == nil { return }
+            try Namespacing.setGroups(account.groups)
+            try Namespacing.setGroup(account.gid)
+            try Namespacing.setUser(account.uid)
+        } catch { throw LaunchFailure(.user, errno: error.rawValue) }
+    }
+
+    private func giveUpRights(isRoot: Bool) throws(LaunchFailure) {
+        do throws(Errno) {
+            // Only id 0 keeps capabilities over execve(2): none is ever made inheritable.
+            if execution.ownUserNamespace { try Capabilities.limitBounding(to: execution.capabilities) }
+            try Capabilities.drop(keeping: isRoot ? execution.capabilities : [])
+            try Namespacing.setNoNewPrivileges()
+            try Namespacing.closeOnExecute(from: 3)
+        } catch { throw LaunchFailure(.capabilities, errno: error.rawValue) }
+        guard let filter else { return }
+        do throws(Errno) { try Namespacing.installFilter(filter) } catch {
+            throw LaunchFailure(.filter, errno: error.rawValue)
+        }
+    }
+
+    /// Looks for `name` as execvp(3) does, and executes it.
+    private func execute(_ environment: [(name: String, value: String)]) -> LaunchFailure {
+        let name = execution.command[0]
+        var candidates = [name]
+        if !name.contains("/") {
+            let path = environment.last { $0.name == "PATH" }?.value ?? ""
+            candidates = path.split(separator: ":", omittingEmptySubsequences: false).map {
+                ($0.isEmpty ? "." : String($0)) + "/" + name
+            }
+        }
+        var found: LaunchFailure?
+        words.execute(candidates, environment: environment.map { $0.name + "=" + $0.value }) { candidate, errno in
+            let failure = Self.failure(errno, candidate)
+            // One that is there but can't be run is told of, where no other can be run.
+            if failure.object.isEmpty { return false }
+            found = found ?? failure
+            return errno != .access
+        }
+        return found ?? LaunchFailure(.command, errno: Errno.noEntry.rawValue)
+    }
+
+    /// - Returns: a failure that names `path` where there is such a file.
+    private static func failure(_ errno: Errno, _ path: String) -> LaunchFailure {
+        do throws(Errno) {
+            let status = try FileStatus.of(path)
+            if status.kind == .directory { return LaunchFailure(.command, errno: Errno.access.rawValue, object: path) }
+            return LaunchFailure(.command, errno: errno.rawValue, object: path)
+        } catch { return LaunchFailure(.command, errno: errno == .access ? errno.rawValue : Errno.noEntry.rawValue) }
+    }
+}

@@ -1,0 +1,83 @@
+// The launch, from the parent's side: make the child in its namespaces, map its ids, learn whether the command runs,
+// and look after it until it ends.
+
+public import LaunchPlan
+import LinuxSystem
+import SandboxPolicy
+
+public struct Launch {
+    let plan: LaunchPlan
+    /// seccomp(2) program, or nil for none.
+    let filter: [UInt8]?
+    /// The command's words, and where in this process's own command line the rest of them begins.
+    let words: [String]
+    let tail: Int?
+    /// Seconds.
+    let timeout: Int?
+    /// Told the limit when it ends the command.
+    let timedOut: (Int) -> Void
+
+    public init(
+        _ plan: LaunchPlan, filter: [UInt8]?, words: [String], tail: Int?, timeout: Int?,
+        timedOut: @escaping (Int) -> Void
+    ) {
+        self.timedOut = timedOut
+        self.plan = plan
+        self.filter = filter
+        self.words = words
+        self.tail = tail
+        self.timeout = timeout
+    }
+
+    /// Runs the command to its end.
+    /// - Returns: its exit status as a shell reports it, 124 where the time limit ended it.
+    /// - Throws: what kept it from starting; then nothing of the sandbox is left.
+    public func run() throws(LaunchFailure) -> Int32 {
+        Signals.blockSupervised()
+        var report: PipeEnds
+        // Its writing end is held open while this process lives: its closing tells the child that the launcher is gone.
+        var gate: PipeEnds
+        let child: ProcessID
+        do throws(Errno) {
+            report = try PipeEnds()
+            gate = try PipeEnds()
+            child = try Namespacing.cloneProcess(plan.namespaces.cloneFlags)
+        } catch {
+            throw LaunchFailure(.namespaces, errno: error.rawValue)
+        }
+        if child == 0 { Child(launch: self, gate: gate.keepReader(), report: report.keepWriter()).run() }
+        let failure = report.keepReader()
+        let alive = gate.keepWriter()
+        do throws(LaunchFailure) {
+            try IdentityWriter.write(plan.identity, of: child, then: alive.descriptor)
+            try Self.awaitStart(failure.descriptor)
+        } catch {
+            Process.kill(child, 9)
+            Self.collect(child)
+            throw error
+        }
+        return withExtendedLifetime(alive) { Supervisor(child: child, timeout: timeout, timedOut: timedOut).run() }
+    }
+
+    /// Blocks until the report pipe closes, as it does when the command has been executed.
+    private static func awaitStart(_ report: borrowing Descriptor) throws(LaunchFailure) {
+        let bytes: [UInt8]
+        do throws(Errno) { bytes = try report.readAll(limit: 64 * 1024) } catch { return }
+        if let failure = LaunchFailure(encoded: bytes) { throw failure }
+    }
+
+    private static func collect(_ child: ProcessID) {
+        do throws(Errno) { _ = try Process.wait(for: child) } catch {}
+    }
+}
+
+extension Namespaces {
+    /// The CLONE_NEW… flags of clone(2).
+    var cloneFlags: UInt64 {
+        let flags: [(Namespaces, UInt64)] = [
+            (.user, 0x1000_0000), (.mount, 0x0002_0000), (.processes, 0x2000_0000), (.hostName, 0x0400_0000),
+            (.ipc, 0x0800_0000), (.cgroup, 0x0200_0000), (.network, 0x4000_0000),
+        ]
+        return flags.filter { contains($0.0) }.reduce(0) { $0 | $1.1 }
+    }
+}

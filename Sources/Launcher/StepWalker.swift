@@ -1,0 +1,269 @@
+// Walks a plan: each kind of step, and the only code that makes the system calls of a plan. Whatever lies inside the
+// new root is found with openat2(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS) and then acted on by descriptor.
+
+import LaunchPlan
+import LinuxSystem
+
+/// What kept one step from being done, and on what.
+struct StepFailure: Error {
+    var errno: Errno
+    var object: String
+}
+
+struct StepWalker: ~Copyable {
+    private let identity: IdentityMap
+    /// Opened folders and copied mounts, by slot.
+    private var opened: [Slot: SharedDescriptor] = [:]
+    /// The root of the scratch file system.
+    private var scratch: SharedDescriptor?
+    /// The root of the sandbox, before and after it becomes this process's own.
+    private var root: SharedDescriptor?
+    /// The sandbox's /dev.
+    private var devices: SharedDescriptor?
+    /// An empty file and an empty folder to hide things behind.
+    private var emptyFolder: SharedDescriptor?
+
+    init(_ identity: IdentityMap) { self.identity = identity }
+
+    mutating func walk(_ step: Step, _ gate: borrowing Descriptor) throws(StepFailure) {
+        do throws(Errno) {
+            switch step {
+            case .bringUpLoopback: try Namespacing.bringUpLoopback()
+            case .setHostName(let name): try Namespacing.setHostName(name)
+            case .makeMountsPrivate: try Mounts.makeAllPrivate()
+            case .takeIdentity: try takeIdentity(gate)
+            case .openFolder(let path, let slot):
+                opened[slot] = SharedDescriptor(try Descriptor.open(path, [.path, .directory]))
+            case .copyTree(let path, let slot, let readOnly): try copyTree(path, slot, readOnly)
+            case .mountScratch(let path): try mountScratch(path)
+            case .makeFolder(let path, let mode): try makeFolder(path, mode)
+            case .makeLink(let path, let target): try withScratch().makeSymlink(path, to: target)
+            case .writeFile(let path, let content): try writeFile(path, content)
+            case .mountOverlay(let path, let lowers, let upper): try mountOverlay(path, lowers, upper)
+            case .mount(let kind, let path, let options, let data): try mount(kind, path, options, data)
+            case .attachDevice(let name): try attachDevice(name)
+            case .makeDeviceLink(let name, let target): try place(devices).makeSymlink(name, to: target)
+            case .attach(let slot, let path): try attach(place(opened[slot]), path)
+            case .mask(let path): try mask(path)
+            case .protect(let path): try protect(path)
+            case .enterRoot: try enterRoot()
+            case .makeRootReadOnly: try Mounts.set([.readOnly], on: withRoot(), recursive: false)
+            }
+        } catch { throw StepFailure(errno: error, object: "") }
+    }
+
+    private func place(_ shared: SharedDescriptor?) throws(Errno) -> SharedDescriptor {
+        guard let shared else { throw Errno.invalid }
+        return shared
+    }
+}
+
+// Identity and scratch.
+extension StepWalker {
+    private func takeIdentity(_ gate: borrowing Descriptor) throws(Errno) {
+        if identity.writer == .child {
+            try IdentityWriter.writeOwn(identity)
+        } else if try gate.read(upTo: 1).isEmpty {
+            // The launcher has gone, or has said why it could not.
+            Process.exit(125)
+        }
+        if identity.mode == .range { try Namespacing.setGroups([]) }
+        try Namespacing.setGroup(0)
+        try Namespacing.setUser(0)
+    }
+
+    private mutating func mountScratch(_ path: String) throws(Errno) {
+        let mount = try Mounts.create("tmpfs", parameters: [("mode", "755")], attributes: [.noSetID, .noDevices])
+        try Mounts.attach(mount, atHostPath: path)
+        scratch = SharedDescriptor(mount)
+    }
+
+    private func makeFolder(_ path: String, _ mode: UInt32) throws(Errno) {
+        let scratch = try place(scratch)
+        do throws(Errno) { try scratch.descriptor.makeDirectory(path, mode: mode) } catch .exists {}
+    }
+
+    private func writeFile(_ path: String, _ content: String) throws(Errno) {
+        let file = try place(scratch).descriptor.open(
+            path, [.writeOnly, .create, .truncate], mode: 0o644, resolve: [.beneath, .noSymlinks])
+        try file.write(Array(content.utf8))
+    }
+}
+
+// Overlays.
+extension StepWalker {
+    private mutating func mountOverlay(_ path: String, _ lowers: [LowerFolder], _ upper: UpperFolder) throws(Errno) {
+        var held: [SharedDescriptor] = []
+        for lower in lowers {
+            switch lower {
+            case .slot(let slot): held.append(try place(opened[slot]))
+            case .scratch(let name): held.append(SharedDescriptor(try openScratch(name)))
+            }
+        }
+        // Relative to this folder a layer is a number: no path to escape, and any number of them in a page.
+        try Process.changeFolder("/proc/self/fd")
+        var options = "userxattr,lowerdir=" + held.map { String($0.raw) }.joined(separator: ":")
+        var folders: [SharedDescriptor] = []
+        switch upper {
+        case .none: break
+        case .memory(let name):
+            folders = try [openUpper("upper", name), openUpper("work", name)]
+            options += ",volatile"
+        case .slots(let upper, let work, let subfolder, let disposable):
+            folders = try [subfolderOf(upper, subfolder), subfolderOf(work, subfolder)]
+            if disposable { options += ",volatile" }
+        }
+        if folders.count == 2 { options += ",upperdir=\(folders[0].raw),workdir=\(folders[1].raw)" }
+        let target = path == "/" ? SharedDescriptor(try openScratch("root")) : SharedDescriptor(try openInside(path))
+        try Mounts.mountOverlay(at: String(target.raw), options: options, readOnly: upper == .none)
+        if path == "/" { root = SharedDescriptor(try openScratch("root")) }
+    }
+
+    private func openScratch(_ name: String) throws(Errno) -> Descriptor {
+        try place(scratch).descriptor.open(name, [.path, .directory], resolve: [.beneath, .noSymlinks])
+    }
+
+    /// An upper or work folder in memory: `upper-NAME`, made here.
+    private func openUpper(_ kind: String, _ name: String) throws(Errno) -> SharedDescriptor {
+        try makeFolder("\(kind)-\(name)", 0o755)
+        return SharedDescriptor(try openScratch("\(kind)-\(name)"))
+    }
+
+    private func subfolderOf(_ slot: Slot, _ name: String) throws(Errno) -> SharedDescriptor {
+        let folder = try place(opened[slot])
+        if name == "." { return folder }
+        do throws(Errno) { try folder.descriptor.makeDirectory(name) } catch .exists {}
+        // What an earlier run left here is the sandbox's own writing: no link of its may lead elsewhere.
+        return SharedDescriptor(
+            try folder.descriptor.open(name, [.path, .directory], resolve: [.beneath, .noSymlinks]))
+    }
+}
+
+// What is mounted inside.
+extension StepWalker {
+    /// A file or folder inside the root, links followed inside it.
+    private func openInside(_ path: String) throws(Errno) -> Descriptor {
+        try withRoot().openInRoot(path, [.path])
+    }
+
+    /// Opens a place to mount on, and makes it where it is missing: a folder, or an empty file for a file.
+    private func openMountPoint(_ path: String, isFile: Bool) throws(Errno) -> Descriptor {
+        do throws(Errno) {
+            let found = try openInside(path)
+            let isFolder = try found.status().kind == .directory
+            if isFolder == !isFile { return found }
+            throw isFile ? Errno.isDirectory : Errno.notDirectory
+        } catch .noEntry {
+            return try makeMountPoint(path, isFile: isFile)
+        }
+    }
+
+    private func makeMountPoint(_ path: String, isFile: Bool) throws(Errno) -> Descriptor {
+        let (parent, name) = Self.split(path)
+        let folder: Descriptor
+        do throws(Errno) { folder = try openInside(parent) } catch .noEntry {
+            folder = try makeMountPoint(parent, isFile: false)
+        }
+        if isFile {
+            _ = try folder.open(name, [.writeOnly, .create, .exclusive], resolve: [.beneath, .noSymlinks])
+        } else {
+            do throws(Errno) { try folder.makeDirectory(name) } catch .exists {}
+        }
+        return try folder.open(name, [.path], resolve: [.beneath, .noSymlinks])
+    }
+
+    private static func split(_ path: String) -> (parent: String, name: String) {
+        let parts = path.split(separator: "/")
+        return ("/" + parts.dropLast().joined(separator: "/"), String(parts.last ?? "."))
+    }
+
+    private mutating func mount(
+        _ kind: KernelFileSystem, _ path: String, _ options: MountOptions, _ data: [(String, String)]
+    ) throws(Errno) {
+        let mount = SharedDescriptor(
+            try Mounts.create(kind.rawValue, parameters: data, attributes: options.attributes))
+        try attach(mount, path, isFile: false)
+        if path == "/dev" { devices = mount }
+    }
+
+    private func attach(_ mount: SharedDescriptor, _ path: String, isFile: Bool? = nil) throws(Errno) {
+        let isFile = if let isFile { isFile } else { try mount.descriptor.status().kind != .directory }
+        // Below /dev the mount point is made in the sandbox's own tmpfs; elsewhere it stands in a layer.
+        let target = try openMountPoint(path, isFile: isFile)
+        try Mounts.attach(mount.descriptor, at: target)
+    }
+
+    private mutating func copyTree(_ path: String, _ slot: Slot, _ readOnly: Bool) throws(Errno) {
+        let tree = try Mounts.copyTree(path)
+        try Mounts.set(
+            readOnly ? [.readOnly, .noSetID, .noDevices] : [.noSetID, .noDevices], on: tree, recursive: true)
+        opened[slot] = SharedDescriptor(tree)
+    }
+
+    private func attachDevice(_ name: String) throws(Errno) {
+        let node = try Mounts.copyTree("/dev/" + name)
+        guard try node.status().kind == .characterDevice else { throw Errno.invalid }
+        let folder = try place(devices)
+        let target = try folder.descriptor.open(
+            name, [.writeOnly, .create, .exclusive], mode: 0o666, resolve: [.beneath, .noSymlinks])
+        try Mounts.attach(node, at: target)
+    }
+
+    private mutating func mask(_ path: String) throws(Errno) {
+        let target: Descriptor
+        do throws(Errno) { target = try openInside(path) } catch .noEntry { return }
+        if try target.status().kind == .directory {
+            let empty = try Mounts.create(
+                "tmpfs", parameters: [("mode", "555"), ("size", "4k")],
+                attributes: [.readOnly, .noSetID, .noDevices, .noExecution])
+            try Mounts.attach(empty, at: target)
+        } else {
+            let null = try Mounts.copyTree("/dev/null")
+            try Mounts.attach(null, at: target)
+        }
+    }
+
+    private func protect(_ path: String) throws(Errno) {
+        let target: Descriptor
+        do throws(Errno) { target = try openInside(path) } catch .noEntry { return }
+        let copy = try Mounts.copy(target, recursive: true)
+        try Mounts.set([.readOnly], on: copy, recursive: true)
+        try Mounts.attach(copy, at: target)
+    }
+
+    private mutating func enterRoot() throws(Errno) {
+        try Mounts.enterRoot(withRoot())
+    }
+}
+
+extension StepWalker {
+    private func withRoot() throws(Errno) -> SharedDescriptor { try place(root) }
+    private func withScratch() throws(Errno) -> SharedDescriptor { try place(scratch) }
+}
+
+extension SharedDescriptor {
+    func makeSymlink(_ name: String, to target: String) throws(Errno) {
+        try descriptor.makeSymlink(name, to: target)
+    }
+    func openInRoot(_ path: String, _ flags: OpenFlags) throws(Errno) -> Descriptor {
+        try descriptor.openInRoot(path, flags)
+    }
+}
+
+extension Mounts {
+    static func set(_ attributes: MountAttributes, on mount: SharedDescriptor, recursive: Bool) throws(Errno) {
+        try set(attributes, on: mount.descriptor, recursive: recursive)
+    }
+    static func enterRoot(_ root: SharedDescriptor) throws(Errno) { try enterRoot(root.descriptor) }
+}
+
+extension MountOptions {
+    var attributes: MountAttributes {
+        var attributes: MountAttributes = []
+        if contains(.readOnly) { attributes.insert(.readOnly) }
+        if contains(.noSetID) { attributes.insert(.noSetID) }
+        if contains(.noDevices) { attributes.insert(.noDevices) }
+        if contains(.noExecution) { attributes.insert(.noExecution) }
+        return attributes
+    }
+}

@@ -1,0 +1,54 @@
+// The launcher while the command runs: hands signals on, keeps the time limit, reports how it ended.
+
+import LinuxSystem
+
+struct Supervisor {
+    let child: ProcessID
+    /// Seconds.
+    let timeout: Int?
+    let timedOut: (Int) -> Void
+
+    /// How long a command that was asked to end may take, in milliseconds.
+    static let grace = 2000
+    static let timeoutStatus: Int32 = 124
+
+    func run() -> Int32 {
+        let deadline = timeout.map { Clock.milliseconds + $0 * 1000 }
+        var isTimedOut = false
+        var next = deadline
+        while true {
+            if let signal = Signals.next(within: next.map { max(0, $0 - Clock.milliseconds) }) {
+                if let status = handle(signal) { return isTimedOut ? Self.timeoutStatus : status }
+            } else if isTimedOut {
+                Process.kill(child, 9)
+                next = nil
+            } else {
+                isTimedOut = true
+                timedOut(timeout ?? 0)
+                Process.kill(child, 15)
+                next = Clock.milliseconds + Self.grace
+            }
+        }
+    }
+
+    /// - Returns: the sandbox's exit status once it has ended.
+    private func handle(_ signal: Signal) -> Int32? {
+        switch signal.number {
+        case 17:  // SIGCHLD
+            while true {
+                do throws(Errno) {
+                    guard let ended = try Process.reap() else { return nil }
+                    if ended.child == child { return ended.status.shellStatus }
+                } catch { return 125 }
+            }
+        case 20:  // SIGTSTP: the command has stopped by itself; so does this process, until SIGCONT.
+            if signal.isFromKernel { Process.kill(Process.id, 19) } else { Process.kill(child, 20) }
+        case 28:  // SIGWINCH reaches the command from the terminal itself.
+            if !signal.isFromKernel { Process.kill(child, 28) }
+        default:
+            // What a terminal's key sends, it has sent to the command too.
+            if !signal.isFromKernel { Process.kill(child, signal.number) }
+        }
+        return nil
+    }
+}

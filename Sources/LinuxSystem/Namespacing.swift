@@ -1,0 +1,140 @@
+// New namespaces, identities in them, and the one-way doors before execve(2).
+
+public import CLinux
+import Glibc
+
+public enum Namespacing {
+    /// Goes on as two processes, the child in the new namespaces of `flags` (CLONE_NEW…, clone(2)).
+    /// - Returns: the child's id, or 0 in the child.
+    public static func cloneProcess(_ flags: UInt64) throws(Errno) -> ProcessID {
+        try call { sb_clone3(flags, nil) }
+    }
+
+    /// Starts a child that runs `body` in this process's memory while this process waits for it to execute a program or
+    /// to end (clone(2), CLONE_VM | CLONE_VFORK). What the child changes in memory stays changed.
+    public static func startSharingMemory(_ body: @escaping () -> Never) throws(Errno) -> ProcessID {
+        final class Body {
+            let run: () -> Never
+            init(_ run: @escaping () -> Never) { self.run = run }
+        }
+        let held = unsafe Unmanaged.passRetained(Body(body))
+        defer { unsafe held.release() }
+        return try call {
+            unsafe sb_vfork_call({ unsafe Unmanaged<Body>.fromOpaque($0!).takeUnretainedValue().run() }, held.toOpaque())
+        }
+    }
+
+    public static func unshare(_ flags: Int32) throws(Errno) {
+        try call { sb_unshare(flags) }
+    }
+
+    /// Makes all user ids of this process `id` (setresuid(2)).
+    public static func setUser(_ id: uid_t) throws(Errno) { try call { sb_setresuid(id) } }
+    public static func setGroup(_ id: gid_t) throws(Errno) { try call { sb_setresgid(id) } }
+    public static func setGroups(_ ids: [gid_t]) throws(Errno) { try call { unsafe sb_setgroups(ids.count, ids) } }
+
+    public static func setHostName(_ name: String) throws(Errno) {
+        try call { unsafe sethostname(name, name.utf8.count) }
+    }
+
+    public static func bringUpLoopback() throws(Errno) {
+        let socket = Descriptor(owning: try call { Glibc.socket(AF_INET, Int32(SOCK_DGRAM.rawValue) | O_CLOEXEC, 0) })
+        let number = socket.raw
+        try call { sb_loopback_up(number) }
+    }
+
+    /// Closes every descriptor from `first` on (close_range(2)).
+    public static func closeDescriptors(from first: UInt32) throws(Errno) {
+        try call { close_range(first, UInt32.max, 0) }
+    }
+    /// Every descriptor from `first` on is closed when a program is executed.
+    public static func closeOnExecute(from first: UInt32) throws(Errno) {
+        try call { close_range(first, UInt32.max, Int32(CLOSE_RANGE_CLOEXEC)) }
+    }
+
+    /// The signal this process gets when its parent ends (PR_SET_PDEATHSIG(2const)).
+    public static func setParentDeathSignal(_ signal: Int32) throws(Errno) {
+        try call { sb_prctl(PR_SET_PDEATHSIG, UInt(signal), 0) }
+    }
+
+    /// Whether other processes of the same user may look into this one through proc(5) and ptrace(2).
+    public static func setDumpable(_ dumpable: Bool) throws(Errno) {
+        try call { sb_prctl(PR_SET_DUMPABLE, dumpable ? 1 : 0, 0) }
+    }
+
+    /// No program executed from here on gains rights by set-id bits or file capabilities.
+    public static func setNoNewPrivileges() throws(Errno) {
+        try call { sb_prctl(PR_SET_NO_NEW_PRIVS, 1, 0) }
+    }
+
+    /// Installs a seccomp filter: `program` holds `struct sock_filter`s, 8 bytes each (seccomp(2)).
+    public static func installFilter(_ program: [UInt8]) throws(Errno) {
+        guard !program.isEmpty, program.count % 8 == 0, program.count / 8 <= 4096 else { throw Errno.invalid }
+        try call {
+            unsafe program.withUnsafeBytes { bytes in
+                unsafe sb_seccomp_load(
+                    UInt16(bytes.count / 8), bytes.baseAddress!.assumingMemoryBound(to: sock_filter.self))
+            }
+        }
+    }
+
+    /// True where the other end of this pipe is closed.
+    public static func isHungUp(_ pipe: borrowing Descriptor) -> Bool {
+        var entry = pollfd(fd: pipe.raw, events: 0, revents: 0)
+        return unsafe poll(&entry, 1, 0) == 1 && entry.revents & Int16(POLLHUP) != 0
+    }
+}
+
+/// A command's words as their bytes were given.
+public struct ProgramWords {
+    private let arguments: CStrings
+
+    /// - Parameter tail: words of this process's own command line, from `unsafeArgv[index]` on, byte for byte.
+    public init(_ words: [String], tail: Int?) {
+        var given: [[CChar]] = words.map { Array($0.utf8CString) }
+        if let tail {
+            var index = tail
+            while index < Int(CommandLine.argc), let word = unsafe CommandLine.unsafeArgv[index] {
+                given.append(unsafe Array(UnsafeBufferPointer(start: word, count: strlen(word) + 1)))
+                index += 1
+            }
+        }
+        arguments = CStrings(bytes: given)
+    }
+
+    /// Executes the program at the first of `paths` that can be (execve(2)).
+    /// - Parameter failed: called with each path that could not be; true ends the search.
+    public func execute(_ paths: [String], environment: [String], failed: (String, Errno) -> Bool) {
+        let environment = CStrings(environment)
+        for path in paths {
+            _ = unsafe execve(path, arguments.pointer, environment.pointer)
+            if failed(path, Errno.current) { return }
+        }
+    }
+}
+
+/// What ps(1) and /proc/PID/cmdline show of this process.
+public enum OwnCommandLine {
+    /// Overwrites all words of the command line, in place.
+    public static func replace(with text: String) {
+        let count = Int(CommandLine.argc)
+        guard count > 0, let first = unsafe CommandLine.unsafeArgv[0], let last = unsafe CommandLine.unsafeArgv[count - 1]
+        else { return }
+        // The words lie one behind the other (proc(5), /proc/pid/cmdline).
+        let size = unsafe last - first + strlen(last)
+        unsafe memset(first, 0, size)
+        _ = unsafe text.withCString { unsafe memcpy(first, $0, min(strlen($0), size)) }
+    }
+}
+
+/// What uname(2) says of the kernel's version.
+public enum Kernel {
+    public static var version: (major: Int, minor: Int) {
+        let release = unsafe String(cString: sb_kernel_release())
+        let numbers = release.split(whereSeparator: { !$0.isNumber }).prefix(2).compactMap { Int($0) }
+        return numbers.count == 2 ? (numbers[0], numbers[1]) : (0, 0)
+    }
+
+    /// Whether descriptor 0, 1 or 2 is a terminal (isatty(3)).
+    public static var hasTerminal: Bool { isatty(0) == 1 || isatty(1) == 1 || isatty(2) == 1 }
+}

@@ -1,0 +1,65 @@
+// Signals taken one by one from a blocked set, so that nothing runs in a handler (signal(7), sigwaitinfo(2)).
+
+import CLinux
+import Glibc
+
+public struct Signal: Equatable, Sendable {
+    public let number: Int32
+    /// Sent by the kernel, as the terminal's keys are, and not by kill(2).
+    public let isFromKernel: Bool
+}
+
+public enum Signals {
+    /// What a supervisor waits for: children, what it hands on, and the terminal's stop key.
+    public static let supervised: [Int32] = [
+        SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP, SIGWINCH, SIGALRM, SIGPIPE,
+    ]
+
+    private static var supervisedSet: sigset_t {
+        var set = sigset_t()
+        unsafe sigemptyset(&set)
+        for signal in supervised { unsafe sigaddset(&set, signal) }
+        return set
+    }
+
+    public static func blockSupervised() {
+        var set = supervisedSet
+        unsafe sigprocmask(SIG_BLOCK, &set, nil)
+    }
+
+    /// Every signal as a program expects it at its start: unblocked, default action.
+    public static func restoreDefaults() {
+        var none = sigset_t()
+        unsafe sigemptyset(&none)
+        unsafe sigprocmask(SIG_SETMASK, &none, nil)
+    }
+
+    /// The next supervised signal; nil when none came within `milliseconds` (nil: waits for ever).
+    public static func next(within milliseconds: Int? = nil) -> Signal? {
+        var set = supervisedSet
+        while true {
+            var info = unsafe siginfo_t()
+            let number: Int32
+            if let milliseconds {
+                var time = timespec(tv_sec: milliseconds / 1000, tv_nsec: milliseconds % 1000 * 1_000_000)
+                number = unsafe sigtimedwait(&set, &info, &time)
+            } else {
+                number = unsafe sigwaitinfo(&set, &info)
+            }
+            if number > 0 {
+                let code = unsafe sb_signal_code(&info)
+                return Signal(number: number, isFromKernel: code == Int32(bitPattern: UInt32(SB_SI_KERNEL)))
+            }
+            if errno == EAGAIN { return nil }
+        }
+    }
+}
+
+/// Time that only goes forward (clock_gettime(2), CLOCK_MONOTONIC).
+public enum Clock {
+    public static var milliseconds: Int {
+        var now = timespec()
+        unsafe clock_gettime(CLOCK_MONOTONIC, &now)
+        return now.tv_sec * 1000 + now.tv_nsec / 1_000_000
+    }
+}

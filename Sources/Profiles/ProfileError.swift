@@ -1,0 +1,78 @@
+// Everything that can be wrong with a profile, and its one sentence each.
+
+public import LinuxSystem
+import SandboxPolicy
+
+/// A place in a profile's file. Lines count from 1.
+public struct ProfilePlace: Equatable, Sendable {
+    public let profile: String
+    public let file: String
+    public let line: Int
+
+    public init(profile: String, file: String, line: Int) {
+        self.profile = profile
+        self.file = file
+        self.line = line
+    }
+}
+
+public enum ProfileError: Error, Equatable, Sendable {
+    /// - Parameters: `looked` the files that would have been read; `suggestion` as `Nearest` makes it.
+    case notFound(String, looked: [String], suggestion: String)
+    case unreadable(String, Errno)
+    /// The file belongs to someone, or can be written by someone, who must not decide about this user's sandboxes.
+    case notOwned(String, String)
+    case syntax(ProfilePlace, column: Int, message: String)
+    case unknownKey(ProfilePlace, key: String, suggestion: String)
+    case invalid(ProfilePlace, String)
+    /// The names, the first one again at the end.
+    case circle([String])
+    /// - Parameters: `opens` what the profile wants; `changed` when an earlier state of the file was trusted.
+    case untrusted(name: String, file: String, opens: [String], changed: Bool)
+    case notWritten(String, Errno)
+    /// Trust was offered to a profile that needs none.
+    case needsNoTrust(name: String, file: String)
+}
+
+extension ProfilePlace: CustomStringConvertible {
+    public var description: String { "profile \(quoted(profile)) (\(escaped(file)):\(line))" }
+}
+
+extension ProfileError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .notFound(let name, let looked, let suggestion):
+            "no profile \(quoted(name))\(escaped(suggestion)) (looked for \(escaped(looked.joined(separator: ", "))))"
+        case .unreadable(let file, let errno):
+            "profile \(quoted(file)) can't be read: \(errno)"
+        case .notOwned(let file, let reason):
+            "profile \(quoted(file)) is refused: \(reason)"
+        case .syntax(let place, let column, let message):
+            "profile \(quoted(place.profile)) (\(escaped(place.file)):\(place.line):\(column)) is not TOML: "
+                + escaped(message)
+        case .unknownKey(let place, let key, let suggestion):
+            "\(place): unknown key \(quoted(key))\(suggestion)"
+        case .invalid(let place, let message):
+            "\(place): \(message)"
+        case .circle(let names):
+            "profiles extend each other in a circle: \(escaped(names.joined(separator: " -> "))); take one extends out"
+        case .untrusted(let name, let file, let opens, let changed):
+            Self.untrusted(name, file, opens, changed)
+        case .notWritten(let file, let errno):
+            "\(quoted(file)) can't be written: \(errno)"
+        case .needsNoTrust(let name, let file):
+            "profile \(quoted(name)) (\(escaped(file))) is not the project's and needs no trust"
+        }
+    }
+
+    private static func untrusted(_ name: String, _ file: String, _ opens: [String], _ changed: Bool) -> String {
+        let why =
+            changed
+            ? "has changed since it was trusted"
+            : opens.isEmpty
+                ? "comes from the project and takes the place of a profile of yours"
+                : "comes from the project and opens the sandbox (\(escaped(opens.joined(separator: ", "))))"
+        return "profile \(quoted(name)) (\(escaped(file))) \(why); read it, then say "
+            + "`sandbox profile trust \(escaped(name))`"
+    }
+}

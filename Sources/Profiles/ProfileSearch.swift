@@ -1,0 +1,136 @@
+// Where profiles are looked for, in which order, and whose files count.
+
+public import LinuxSystem
+public import SandboxPolicy
+
+/// The kinds of place a profile can come from, in the order in which a name is looked for.
+public enum ProfileSource: String, Sendable, CaseIterable, Codable {
+    case project, user, installed
+    /// Named by its path.
+    case path
+}
+
+/// The folders of one user in one current folder.
+public struct ProfileSearch: Sendable {
+    public let places: Places
+    /// The folder of the profiles that came with the program.
+    public let installed: String
+    public let currentFolder: String
+    public let user: UInt32
+    /// `.sandbox` of the project, or nil outside of one.
+    public let project: String?
+    /// The places of a `.sandbox` that were looked at to find `project`, with what was there.
+    public let projectDependencies: [SettingsFile.Dependency]
+
+    /// Looks for the project: `.sandbox` in the current folder or the nearest one above that has it, no higher than
+    /// the home folder, and never in a folder of another user.
+    /// - Parameters:
+    ///   - home: absolute, as are the other folders.
+    ///   - user: whose profiles count.
+    public init(
+        places: Places, installed: String, currentFolder: String, home: String, user: UInt32 = Process.effectiveUser
+    ) {
+        self.places = places
+        self.installed = installed
+        self.currentFolder = currentFolder
+        self.user = user
+        var dependencies: [SettingsFile.Dependency] = []
+        var found: String?
+        var folder = currentFolder
+        while found == nil, Self.owner(of: folder) == user {
+            let path = ProfileFiles.joined(folder, ".sandbox")
+            let stamp = FileStatus.stamp(of: path)
+            dependencies.append(SettingsFile.Dependency(path: path, stamp: stamp))
+            if stamp != "-" { found = path }
+            guard folder != home, folder != "/", let slash = folder.lastIndex(of: "/") else { break }
+            folder = slash == folder.startIndex ? "/" : String(folder[..<slash])
+        }
+        project = found
+        projectDependencies = dependencies
+    }
+
+    private static func owner(of folder: String) -> UInt32? {
+        do { return try FileStatus.of(folder).owner } catch { return nil }
+    }
+
+    /// The folders that a name is looked for in, highest first.
+    public var folders: [(source: ProfileSource, folder: String)] {
+        var folders: [(source: ProfileSource, folder: String)] = []
+        if let project { folders.append((.project, project + "/profiles")) }
+        return folders + [(.user, places.userProfiles), (.installed, installed)]
+    }
+
+    /// Whether a word is a path rather than a name.
+    public static func isPath(_ word: String) -> Bool { word.contains("/") || word.hasSuffix(".toml") }
+
+    /// The names of all profiles, with those that are shadowed, in the order of the search.
+    public func all() -> [(name: String, source: ProfileSource, file: String, shadowed: Bool)] {
+        var found: [(name: String, source: ProfileSource, file: String, shadowed: Bool)] = []
+        var seen: Set<String> = []
+        for (source, folder) in folders {
+            for name in ProfileFiles.names(in: folder) {
+                found.append((name, source, "\(folder)/\(name).toml", !seen.insert(name).inserted))
+            }
+        }
+        return found
+    }
+}
+
+/// The files of profiles.
+enum ProfileFiles {
+    static func joined(_ folder: String, _ name: String) -> String {
+        folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
+    }
+
+    /// The names of the profiles in a folder, sorted; none where there is no such folder.
+    static func names(in folder: String) -> [String] {
+        do {
+            return try Descriptor.open(folder, [.readOnly, .directory]).names()
+                .filter { $0.hasSuffix(".toml") && $0.count > 5 }.map { String($0.dropLast(5)) }.sorted()
+        } catch {
+            return []
+        }
+    }
+
+    /// The content of a profile's file of at most 1 MiB.
+    /// - Parameter user: whose files count, beside root's; nil for files that came with the program, because whoever
+    ///   can change those can change the program.
+    /// - Throws: `unreadable` and `notOwned`.
+    static func read(_ path: String, user: UInt32?) throws(ProfileError) -> [UInt8] {
+        do {
+            // Without waiting for a writer, where the file is a pipe.
+            let file = try Descriptor.open(path, [.readOnly, .nonBlocking, .noControllingTerminal])
+            let status = try file.status()
+            guard status.kind == .regular else { throw ProfileError.notOwned(path, "it is not a regular file") }
+            if let user,
+                let reason = refusal(
+                    owner: status.owner, group: status.group, permissions: status.permissions, user: user,
+                    userGroup: Process.effectiveGroup)
+            {
+                throw ProfileError.notOwned(path, reason)
+            }
+            return try file.readAll(limit: 1 << 20)
+        } catch let error as ProfileError {
+            throw error
+        } catch let error as Errno {
+            throw .unreadable(path, error)
+        } catch {
+            throw .unreadable(path, .invalid)
+        }
+    }
+
+    /// Why a file can't be believed, or nil.
+    static func refusal(
+        owner: UInt32, group: UInt32, permissions: UInt32, user: UInt32, userGroup: UInt32
+    ) -> String? {
+        guard owner == user || owner == 0 else {
+            return "it belongs to user \(owner); copy it to a file of your own"
+        }
+        // A group of the user's own (umask 002) is no one else.
+        let ownGroup = owner == user && group == userGroup
+        if permissions & 0o002 != 0 || (permissions & 0o020 != 0 && !ownGroup) {
+            return "others can write it; say chmod go-w on it"
+        }
+        return nil
+    }
+}

@@ -1,0 +1,337 @@
+// What a sandbox may do and see: the settings of all levels, merged and read.
+
+/// A setting whose value can't be used. One line of text that names the option, where it was said, and what is wanted.
+public struct PolicyError: Error, Equatable, Sendable, CustomStringConvertible {
+    public let description: String
+
+    init(_ setting: Setting, _ why: String) {
+        let place = setting.origin == .commandLine ? "" : " (from \(setting.origin.word))"
+        description = "--\(setting.option.rawValue) \(quoted(setting.value))\(place): \(why)"
+    }
+
+    public init(_ description: String) { self.description = description }
+}
+
+/// Where changes to the root file system go.
+public enum UpperChoice: Equatable, Sendable {
+    /// Memory where its file system keeps what overlayfs needs, else disk; dropped at the end.
+    case automatic
+    case memory
+    case disk
+    /// A folder of the user's, which stays.
+    case folder(String)
+}
+
+/// A file or folder of the host shown inside.
+public struct Bind: Equatable, Sendable {
+    public var source: String
+    public var destination: String
+    public var readOnly: Bool
+
+    public init(source: String, destination: String, readOnly: Bool) {
+        self.source = source
+        self.destination = destination
+        self.readOnly = readOnly
+    }
+}
+
+/// A file system in memory.
+public struct MemoryMount: Equatable, Sendable {
+    public var destination: String
+    /// Bytes, or nil for the kernel's default.
+    public var size: Int?
+}
+
+public enum NetworkChoice: String, Equatable, Sendable { case none, host }
+
+public enum IdentityChoice: String, Equatable, Sendable { case auto, single, range }
+
+public enum FilterChoice: Equatable, Sendable {
+    case standard
+    case none
+    case file(String)
+}
+
+/// Who the command runs as, as written: a name or a number, and perhaps a group.
+public struct UserChoice: Equatable, Sendable {
+    public var user: String
+    public var group: String?
+
+    /// The numeric id, where `user` is a number.
+    public var uid: UInt32? { UInt32(user) }
+    public var gid: UInt32? { group.flatMap { UInt32($0) } }
+}
+
+/// A variable of the command's environment; nil hands on the caller's own.
+public struct Variable: Equatable, Sendable {
+    public var name: String
+    public var value: String?
+}
+
+/// What runs once before the first use of an image with a profile.
+public struct SetupChoice: Equatable, Sendable {
+    /// Command by distribution (`ID` of os-release(5)).
+    public var commands: [(distribution: String, command: String)] = []
+    public var unless: String?
+    public var network = NetworkChoice.none
+
+    public static func == (a: SetupChoice, b: SetupChoice) -> Bool {
+        a.unless == b.unless && a.network == b.network
+            && a.commands.elementsEqual(b.commands) { $0.distribution == $1.distribution && $0.command == $1.command }
+    }
+}
+
+public struct Policy: Equatable, Sendable {
+    /// The settings that count, in the order of the option table: for `--explain`.
+    public private(set) var settings: [Setting] = []
+
+    public var layers: [String] = []
+    public var upper = UpperChoice.automatic
+    public var readOnly = false
+    public var name: String?
+    public var binds: [Bind] = []
+    public var memoryMounts: [MemoryMount] = []
+    public var masks: [String] = []
+    public var here = false
+    public var workdir: String?
+    public var environment: [Variable] = []
+    public var environmentFiles: [String] = []
+    public var user: UserChoice?
+    public var hostname = "sandbox"
+    public var entrypoint: [String] = []
+    public var command: [String] = []
+    public var network = NetworkChoice.none
+    public var capabilities: Set<Capability> = Capability.standard
+    public var filter = FilterChoice.standard
+    public var identity = IdentityChoice.auto
+    /// Seconds.
+    public var timeout: Int?
+    public var setup = SetupChoice()
+    /// nil: run. Empty or `json`: print instead.
+    public var explain: String?
+    public var quiet = false
+    public var verbose = false
+
+    /// The lowest level: what holds where nobody says otherwise.
+    public static let builtIn = [
+        Setting(.hostname, "sandbox", .builtIn), Setting(.network, "none", .builtIn),
+        Setting(.seccomp, "default", .builtIn), Setting(.idMap, "auto", .builtIn),
+    ]
+
+    /// Merges `settings`, given in the order of their levels, lowest first.
+    public init(_ given: [Setting]) throws(PolicyError) {
+        for option in Option.allCases {
+            let all = given.filter { $0.option == option }
+            guard let last = all.last else { continue }
+            let counting: [Setting]
+            switch option.described.combining {
+            case .last: counting = [last]
+            case .append: counting = all
+            case .replace: counting = all.filter { $0.origin == last.origin }
+            }
+            settings += counting
+            for setting in counting { try apply(setting) }
+        }
+        if name != nil, upper != .automatic {
+            throw PolicyError("--name keeps changes in the store and --upper elsewhere: give one of the two")
+        }
+        if readOnly, case .folder = upper {
+            throw PolicyError("--read-only refuses changes and --upper keeps them: give one of the two")
+        }
+    }
+
+    private mutating func apply(_ setting: Setting) throws(PolicyError) {
+        let value = setting.value
+        switch setting.option {
+        case .profile: break
+        case .layer: layers.append(value)
+        case .upper: upper = value == "memory" ? .memory : value == "disk" ? .disk : .folder(value)
+        case .readOnly: readOnly = value == "true"
+        case .name: name = try Self.sandboxName(setting)
+        case .bind: binds.append(try Self.bind(setting))
+        case .tmpfs: memoryMounts.append(try Self.memoryMount(setting))
+        case .mask: masks.append(try Self.insidePath(setting, value))
+        case .here: here = value == "true"
+        case .workdir: workdir = try Self.insidePath(setting, value)
+        case .env: try set(setting)
+        case .envFile: environmentFiles.append(value)
+        case .user: user = try Self.user(setting)
+        case .hostname: hostname = try Self.hostName(setting)
+        case .entrypoint: if !value.isEmpty { entrypoint.append(value) }
+        case .command: command.append(value)
+        case .network: network = try Self.choice(setting)
+        case .capAdd: capabilities.formUnion(try Self.capabilities(setting))
+        case .capDrop: capabilities.subtract(try Self.capabilities(setting))
+        case .seccomp: filter = value == "default" ? .standard : value == "none" ? .none : .file(value)
+        case .idMap: identity = try Self.choice(setting)
+        case .timeout: timeout = try Self.seconds(setting)
+        case .setup:
+            let command = try Self.setupCommand(setting)
+            setup.commands.removeAll { $0.distribution == command.distribution }
+            setup.commands.append(command)
+        case .setupUnless: setup.unless = value
+        case .setupNetwork: setup.network = try Self.choice(setting)
+        case .explain: explain = try Self.explainFormat(setting)
+        case .quiet: quiet = value == "true"
+        case .verbose: verbose = value == "true"
+        }
+    }
+
+    /// A variable given again takes the place of the first.
+    private mutating func set(_ setting: Setting) throws(PolicyError) {
+        let parts = setting.value.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let name = parts.first, !name.isEmpty else { throw PolicyError(setting, "a variable needs a name") }
+        set(Variable(name: String(name), value: parts.count == 2 ? String(parts[1]) : nil))
+    }
+
+    public mutating func set(_ variable: Variable) {
+        if let index = environment.firstIndex(where: { $0.name == variable.name }) {
+            environment[index] = variable
+        } else {
+            environment.append(variable)
+        }
+    }
+}
+
+// How each value is read.
+extension Policy {
+    private static func choice<Choice: RawRepresentable<String>>(_ setting: Setting) throws(PolicyError) -> Choice {
+        if let choice = Choice(rawValue: setting.value) { return choice }
+        let choices = setting.option.described.choices
+        throw PolicyError(
+            setting, "must be \(choices.joined(separator: " or "))" + Nearest.suggestion(setting.value, among: choices))
+    }
+
+    private static func insidePath(_ setting: Setting, _ path: String) throws(PolicyError) -> String {
+        guard path.hasPrefix("/") else { throw PolicyError(setting, "a path inside must begin with /") }
+        return path
+    }
+
+    private static func sandboxName(_ setting: Setting) throws(PolicyError) -> String {
+        guard isSandboxName(setting.value) else {
+            throw PolicyError(setting, "a name is 1 to 64 letters, digits, `.`, `_` or `-`, and begins with a letter or digit")
+        }
+        return setting.value
+    }
+
+    /// Whether `text` can name a kept sandbox; such a name is also a file name.
+    public static func isSandboxName(_ text: String) -> Bool {
+        guard let first = text.utf8.first, text.utf8.count <= 64 else { return false }
+        func isAlphanumeric(_ byte: UInt8) -> Bool {
+            (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
+        }
+        return isAlphanumeric(first)
+            && text.utf8.allSatisfy { isAlphanumeric($0) || $0 == 0x2e || $0 == 0x5f || $0 == 0x2d }
+    }
+
+    private static func bind(_ setting: Setting) throws(PolicyError) -> Bind {
+        var parts = setting.value.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        var readOnly = false
+        if let last = parts.last, parts.count > 1, last == "ro" || last == "rw" {
+            readOnly = last == "ro"
+            parts.removeLast()
+        }
+        guard let source = parts.first, !source.isEmpty, parts.count <= 2 else {
+            throw PolicyError(setting, "must be SRC[:DST][:ro]")
+        }
+        let destination = parts.count == 2 ? parts[1] : source
+        guard parts.count == 1 || destination.hasPrefix("/") else {
+            throw PolicyError(setting, "the place inside must begin with /")
+        }
+        return Bind(source: source, destination: destination, readOnly: readOnly)
+    }
+
+    private static func memoryMount(_ setting: Setting) throws(PolicyError) -> MemoryMount {
+        let parts = setting.value.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        var mount = MemoryMount(destination: try insidePath(setting, String(parts[0])), size: nil)
+        if parts.count == 2 {
+            guard parts[1].hasPrefix("size="), let size = bytes(parts[1].dropFirst(5)) else {
+                throw PolicyError(setting, "must be DST[:size=BYTES], with k, m or g after the number if wanted")
+            }
+            mount.size = size
+        }
+        return mount
+    }
+
+    /// A number of bytes, perhaps with k, m or g (powers of 1024).
+    static func bytes(_ text: Substring) -> Int? {
+        var digits = text
+        var unit = 1
+        switch text.last {
+        case "k", "K": unit = 1 << 10
+        case "m", "M": unit = 1 << 20
+        case "g", "G": unit = 1 << 30
+        default: break
+        }
+        if unit > 1 { digits = digits.dropLast() }
+        guard let number = Int(digits), number > 0 else { return nil }
+        let (product, overflow) = number.multipliedReportingOverflow(by: unit)
+        return overflow ? nil : product
+    }
+
+    private static func seconds(_ setting: Setting) throws(PolicyError) -> Int {
+        var digits = Substring(setting.value)
+        var unit = 1
+        switch digits.last {
+        case "s": digits = digits.dropLast()
+        case "m": (digits, unit) = (digits.dropLast(), 60)
+        case "h": (digits, unit) = (digits.dropLast(), 3600)
+        case "d": (digits, unit) = (digits.dropLast(), 86400)
+        default: break
+        }
+        guard let number = Int(digits), number > 0, number < 1 << 31 else {
+            throw PolicyError(setting, "must be a whole number of seconds above 0, or one with s, m, h or d: 90s, 5m")
+        }
+        return number * unit
+    }
+
+    private static func user(_ setting: Setting) throws(PolicyError) -> UserChoice {
+        let parts = setting.value.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        for part in parts {
+            guard let first = part.first else { throw PolicyError(setting, "must be NAME|UID[:GROUP|GID]") }
+            // 2^32 - 1 means "no change" to the kernel (setresuid(2)).
+            let isNumber = first.isNumber || first == "-"
+            if isNumber, UInt32(part).map({ $0 == .max }) ?? true {
+                throw PolicyError(setting, "an id is a number from 0 to 4294967294")
+            }
+        }
+        return UserChoice(user: parts[0], group: parts.count == 2 ? parts[1] : nil)
+    }
+
+    private static func hostName(_ setting: Setting) throws(PolicyError) -> String {
+        let allowed = setting.value.utf8.allSatisfy {
+            (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0) || $0 == 0x2d || $0 == 0x2e
+        }
+        guard allowed, !setting.value.isEmpty, setting.value.utf8.count <= 64 else {
+            throw PolicyError(setting, "a host name is 1 to 64 letters, digits, `-` and `.`")
+        }
+        return setting.value
+    }
+
+    private static func capabilities(_ setting: Setting) throws(PolicyError) -> Set<Capability> {
+        if setting.value.uppercased() == "ALL" { return Set(Capability.allCases) }
+        if let capability = Capability(name: setting.value) { return [capability] }
+        throw PolicyError(
+            setting,
+            "no such capability"
+                + Nearest.suggestion(setting.value.lowercased(), among: Capability.allCases.map { "\($0)" })
+                + " (capabilities(7) lists them)")
+    }
+
+    private static func setupCommand(_ setting: Setting) throws(PolicyError) -> (
+        distribution: String, command: String
+    ) {
+        let parts = setting.value.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
+            throw PolicyError(setting, "must be DISTRIBUTION=COMMAND, as alpine='apk add gcc'")
+        }
+        return (parts[0], parts[1])
+    }
+
+    private static func explainFormat(_ setting: Setting) throws(PolicyError) -> String {
+        guard setting.value.isEmpty || setting.value == "json" else {
+            throw PolicyError(setting, "must be --explain or --explain=json")
+        }
+        return setting.value
+    }
+}

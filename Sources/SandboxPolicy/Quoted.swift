@@ -1,0 +1,19 @@
+// Names from outside in our own messages: nothing in them may reach the terminal as a control.
+
+/// `text` in double quotes, with what could move a terminal's cursor written as escapes. For messages.
+public func quoted(_ text: String) -> String {
+    var shown = "\""
+    for scalar in text.unicodeScalars {
+        switch scalar {
+        case "\"", "\\": shown += "\\" + String(scalar)
+        case "\n": shown += "\\n"
+        case "\t": shown += "\\t"
+        case _ where scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value):
+            shown += "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+        case _ where (0x202a...0x202e).contains(scalar.value) || (0x2066...0x2069).contains(scalar.value):
+            shown += "\\u{" + String(scalar.value, radix: 16) + "}"
+        default: shown.unicodeScalars.append(scalar)
+        }
+    }
+    return shown + "\""
+}

@@ -1,0 +1,64 @@
+// The other executable: found beside this one, and started for what the launcher can't do itself.
+
+import LinuxSystem
+import SandboxPolicy
+
+struct Manage {
+    let installation: Installation
+    let places: Places
+
+    init() {
+        var executable = "/proc/self/exe"
+        do throws(Errno) { executable = try Process.ownExecutable() } catch {}
+        installation = Installation(executable: executable) { Files.isAccessible($0, 0) }
+        places = Places(
+            home: Self.home, dataHome: Process.environment("XDG_DATA_HOME"),
+            cacheHome: Process.environment("XDG_CACHE_HOME"), configHome: Process.environment("XDG_CONFIG_HOME"))
+    }
+
+    /// `HOME`, or what passwd(5) says where that is not an absolute path.
+    private static var home: String {
+        if let home = Process.environment("HOME"), home.hasPrefix("/") { return home }
+        for line in (Files.text("/etc/passwd") ?? "").split(separator: "\n") {
+            let fields = line.split(separator: ":", omittingEmptySubsequences: false)
+            if fields.count > 5, UInt32(fields[2]) == Process.realUser { return String(fields[5]) }
+        }
+        return "/nonexistent"
+    }
+
+    func replaceThisProcess(_ words: [String]) -> Never {
+        do throws(Errno) { try Process.replace(installation.manage, arguments: words) } catch {
+            Message.error("can't start \(quoted(installation.manage)): \(error); is the installation whole?")
+            Process.exit(125)
+        }
+    }
+
+    /// Runs one of its hidden commands to the end. Its messages go to standard error.
+    /// - Throws: nothing to say where it ended badly: it has said it.
+    func run(_ words: [String]) throws(RunError) {
+        let status: ExitStatus
+        do throws(Errno) {
+            status = try Process.wait(
+                for: try Process.spawn(installation.manage, arguments: ["sandbox"] + words, output: 2))
+        } catch {
+            throw RunError("can't start \(quoted(installation.manage)): \(error); is the installation whole?")
+        }
+        if status != .exited(0) { throw RunError.said }
+    }
+}
+
+/// What keeps a run from starting, said in one line.
+enum RunError: Error, CustomStringConvertible {
+    case message(String)
+    /// A helper has said it on standard error.
+    case said
+
+    init(_ text: String) { self = .message(text) }
+
+    var description: String {
+        switch self {
+        case .message(let text): text
+        case .said: ""
+        }
+    }
+}

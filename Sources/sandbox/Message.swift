@@ -1,0 +1,15 @@
+// Our own words: one line each on standard error. Standard output belongs to the command.
+
+import LinuxSystem
+
+enum Message {
+    static func error(_ text: String) { say(text) }
+
+    static func say(_ text: String) {
+        do throws(Errno) { try Descriptor.standardError(Array("sandbox: \(text)\n".utf8)) } catch {}
+    }
+
+    static func print(_ text: String) {
+        do throws(Errno) { try Descriptor.standardOutput(Array(text.utf8)) } catch {}
+    }
+}

@@ -1,0 +1,45 @@
+// Profiles as the launcher reads them: option lists that sandbox-manage made from the TOML, good while every file that
+// went into them is as it was.
+
+import LinuxSystem
+import SandboxPolicy
+
+struct ProfileCache {
+    private let manage: Manage
+    init(_ manage: Manage) { self.manage = manage }
+
+    func settings(of name: String) throws -> [Setting] {
+        // What a name means depends on the project this is in and on where the user keeps profiles.
+        let key = [name, try Process.currentFolder(), manage.places.configuration, manage.installation.profiles]
+        let path = manage.places.profileCache + "/" + Places.key(key.joined(separator: "\u{0}"))
+        if let settings = fresh(path) { return settings }
+        try manage.run(["__settings", name, path])
+        guard let file = read(path) else { throw RunError("the profile \(quoted(name)) could not be prepared") }
+        return file.settings
+    }
+
+    private func fresh(_ path: String) -> [Setting]? {
+        guard let file = read(path), file.dependencies.allSatisfy({ FileStatus.stamp(of: $0.path) == $0.stamp }) else {
+            return nil
+        }
+        return file.settings
+    }
+
+    private func read(_ path: String) -> SettingsFile? {
+        OwnFile.read(path).flatMap { SettingsFile(encoded: $0) }
+    }
+}
+
+/// Files of caches and store: believed only where nobody else can have written them.
+enum OwnFile {
+    static func read(_ path: String) -> [UInt8]? {
+        do throws(Errno) {
+            let file = try Descriptor.open(path, [.readOnly, .noFollow, .nonBlocking])
+            let status = try file.status()
+            guard status.owner == Process.effectiveUser, status.permissions & 0o022 == 0, status.kind == .regular else {
+                return nil
+            }
+            return try file.readAll(limit: 16 << 20)
+        } catch { return nil }
+    }
+}

@@ -1,0 +1,147 @@
+// From a command line to a launch. Each line of `run` is one stage; read it first.
+
+import LaunchPlan
+import Launcher
+import LinuxSystem
+import SandboxPolicy
+
+/// What the launcher does itself.
+enum Verb: String {
+    case run, start, shell
+}
+
+struct Run {
+    let verb: Verb
+    let manage: Manage
+    var line: CommandWords
+    /// The words of the process's own command line from which the command is executed byte for byte; nil where the
+    /// command comes from elsewhere.
+    var tail: Int?
+    /// The command line's words of the command.
+    var given: [String]
+    /// The words that describe this run for `sandbox start`: those before the command.
+    var recorded: [String]
+
+    init(_ verb: Verb, _ line: CommandWords, offset: Int, _ manage: Manage) throws {
+        self.verb = verb
+        self.manage = manage
+        self.line = line
+        let words = Array(CommandLine.arguments.dropFirst(offset))
+        tail = line.commandStart.map { $0 + offset }
+        given = line.commandStart.map { Array(words[$0...]) } ?? []
+        recorded = line.commandStart.map { Array(words[..<$0]) } ?? words
+        if verb == .start { try restore() }
+    }
+
+    func run() throws -> Int32 {
+        let profile = try profileSettings()
+        let root = try Root.find(subject, manage.places)
+        let policy = try policy(profile, root)
+        let facts = Facts.gather(for: policy, isHost: root.source == .host)
+        let identity = try IdentityMap(policy.identity, facts)
+        let command = try commandWords(policy, root)
+        let store = Store(manage)
+        let source = try store.unpacked(root, identity.mode)
+        var layers = try store.setupLayer(policy, root, source, identity.mode, line, given: subject)
+        layers += try store.layers(policy.layers, identity.mode)
+        let upper = try Upper.prepare(policy, facts, identity.mode, lowers: layers + source.folders, store, verb: verb)
+        let plan = try LaunchPlan(
+            LaunchRequest(
+                policy: policy, facts: facts, root: source, layers: layers, upper: upper.folders, identity: identity,
+                command: command))
+        if let format = policy.explain {
+            upper.discard(manage)
+            Message.print(Explanation(plan, policy, facts).text(json: format == "json"))
+            return 0
+        }
+        let filter = try store.filter(policy, identity)
+        try upper.record(plan, words: recorded, command: command)
+        if policy.verbose { sayPlan(plan) }
+        defer { upper.discard(manage) }
+        let launch = Launch(
+            plan, filter: filter, words: literal(command), tail: literalTail, timeout: policy.timeout,
+            timedOut: { if !policy.quiet { Message.say("the time limit of \($0) s ended the command") } })
+        do throws(LaunchFailure) { return try launch.run() } catch {
+            Message.error(error.message(plan, reason: Errno(error.errno).description))
+            return error.exitStatus
+        }
+    }
+
+    /// ROOTFS, or its default where the verb has one.
+    private var subject: String {
+        get throws {
+            if let subject = line.subject { return subject }
+            if verb == .shell { return "host" }
+            throw UsageError(
+                "say what to run on: sandbox run [OPTIONS] ROOTFS [COMMAND…], where ROOTFS is host, a folder, or an image")
+        }
+    }
+
+    private func profileSettings() throws -> [Setting] {
+        let name = line.settings.last { $0.option == .profile }?.value ?? (verb == .shell ? "shell" : "default")
+        return try ProfileCache(manage).settings(of: name)
+    }
+
+    private func policy(_ profile: [Setting], _ root: Root) throws -> Policy {
+        var settings = Policy.builtIn + root.settings
+        for setting in profile + line.settings {
+            if setting.option == .envFile { settings += try EnvironmentFile.settings(setting) }
+            settings.append(try setting.withHostPathsAbsolute())
+        }
+        return try Policy(settings)
+    }
+
+    /// The words to run: entrypoint and command as container engines combine them.
+    private func commandWords(_ policy: Policy, _ root: Root) throws -> [String] {
+        let words = given.isEmpty ? policy.command : given
+        if !(policy.entrypoint + words).isEmpty { return policy.entrypoint + words }
+        if verb == .shell || verb == .start || policy.explain != nil { return ["/bin/sh"] }
+        throw UsageError("\(quoted(try subject)) names no command of its own: give one, as sandbox run … \(try subject) sh")
+    }
+
+    /// Words that do not come from this process's own command line.
+    private func literal(_ command: [String]) -> [String] {
+        literalTail == nil ? command : Array(command.dropLast(given.count))
+    }
+
+    private var literalTail: Int? { given.isEmpty ? nil : tail }
+
+    private func sayPlan(_ plan: LaunchPlan) {
+        Message.say("namespaces: " + plan.namespaces.names.joined(separator: " "))
+        for step in plan.steps { Message.say("\(step)") }
+        Message.say("run " + plan.execution.command.map(quoted).joined(separator: " "))
+    }
+
+    /// For `start`: the words that the kept sandbox was made with stand below those given now.
+    private mutating func restore() throws {
+        guard let name = line.subject, Policy.isSandboxName(name) else {
+            throw UsageError("say which: sandbox start NAME [COMMAND…]; `sandbox list` shows the kept ones")
+        }
+        let kept = try KeptSandbox.read(name, manage.places)
+        do throws(Errno) { try Process.changeFolder(kept.folder) } catch {
+            throw RunError("\(quoted(kept.folder)), where \(quoted(name)) was made: \(error)")
+        }
+        let before = try CommandWords(kept.words)
+        line.settings = before.settings + line.settings
+        line.subject = before.subject
+        recorded = kept.words
+        if given.isEmpty { given = kept.command; tail = nil }
+    }
+}
+
+extension Setting {
+    /// Paths of the host on the command line are relative to the current folder; files bring theirs absolute.
+    func withHostPathsAbsolute() throws -> Setting {
+        guard origin == .commandLine, !value.hasPrefix("/") else { return self }
+        let isPath =
+            switch option {
+            case .layer, .envFile, .bind: true
+            case .upper: value != "memory" && value != "disk"
+            case .seccomp: value != "default" && value != "none"
+            default: false
+            }
+        guard isPath else { return self }
+        let path = value.hasPrefix("./") ? value.dropFirst(2) : Substring(value)
+        return Setting(option, try Process.currentFolder() + "/" + path, origin)
+    }
+}

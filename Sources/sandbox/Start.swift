@@ -1,0 +1,21 @@
+// Decides who handles the command line, and turns what is thrown into one line and an exit status.
+
+import LinuxSystem
+import SandboxPolicy
+
+enum Start {
+    static func run(_ words: [String]) -> Int32 {
+        let manage = Manage()
+        guard words.count > 1, let verb = Verb(rawValue: words[1]) else { manage.replaceThisProcess(words) }
+        do {
+            let line = try CommandWords(Array(words.dropFirst(2)))
+            if line.help { manage.replaceThisProcess([words[0], "help", verb.rawValue]) }
+            return try Run(verb, line, offset: 2, manage).run()
+        } catch RunError.said {
+            return 125
+        } catch {
+            Message.error("\(error)")
+            return 125
+        }
+    }
+}

@@ -1,0 +1,100 @@
+// What the launcher takes from caches and store, asking sandbox-manage to make what is not there yet.
+
+import LaunchPlan
+import LinuxSystem
+import SandboxPolicy
+
+struct Store {
+    let manage: Manage
+    init(_ manage: Manage) { self.manage = manage }
+
+    private var places: Places { manage.places }
+
+    /// The root with its layers as folders, unpacked for these ids.
+    func unpacked(_ root: Root, _ mode: IdentityMode) throws -> RootSource {
+        guard case .image(let name, let digests) = root.source else { return root.source }
+        let folders = digests.map { places.layer($0, mode) }
+        if !folders.allSatisfy({ Files.isAccessible($0, 0) }) { try manage.run(["__unpack", name, mode.rawValue]) }
+        return .image(name: name, layers: folders)
+    }
+
+    /// Layers over the image: folders as they are, archives unpacked once.
+    func layers(_ paths: [String], _ mode: IdentityMode) throws -> [String] {
+        try paths.map { path in
+            let status: FileStatus
+            do throws(Errno) { status = try FileStatus.of(path) } catch {
+                throw RunError("--layer \(quoted(path)): \(error)")
+            }
+            if status.kind == .directory { return try canonical(path) }
+            guard status.kind == .regular else {
+                throw RunError("--layer \(quoted(path)) is neither a folder nor a tar file")
+            }
+            let folder = places.setup + "/tar-" + Places.key(status.stamp) + "." + mode.rawValue
+            if !Files.isAccessible(folder, 0) { try manage.run(["__unpack-tar", path, folder, mode.rawValue]) }
+            return folder
+        }
+    }
+
+    private func canonical(_ path: String) throws -> String {
+        do throws(Errno) { return try Files.canonical(path) } catch { throw RunError("\(quoted(path)): \(error)") }
+    }
+
+    /// The layer that the profile's set-up commands made on this root, made now where it is missing.
+    func setupLayer(
+        _ policy: Policy, _ root: Root, _ source: RootSource, _ mode: IdentityMode, _ line: CommandWords, given: String
+    ) throws -> [String] {
+        if policy.setup.commands.isEmpty || policy.explain != nil { return [] }
+        let layers = policy.layers.map { $0 + "=" + FileStatus.stamp(of: $0) }
+        let identity = [identity(of: source), mode.rawValue] + layers + policy.setup.words
+        let folder = places.setup + "/" + Places.key(identity.joined(separator: "\u{0}"))
+        if !Files.isAccessible(folder + "/done", 0) {
+            var words = ["__setup", folder, "--id-map", mode.rawValue, "--network", policy.setup.network.rawValue]
+            if let unless = policy.setup.unless { words += ["--unless", unless] }
+            for (distribution, command) in policy.setup.commands { words += ["--on", distribution + "=" + command] }
+            for layer in policy.layers { words += ["--layer", layer] }
+            if policy.quiet { words.append("--quiet") }
+            for folder in source.folders { words += ["--lower", folder] }
+            try manage.run(words + ["--", given])
+        }
+        return Files.isAccessible(folder + "/upper", 0) ? [folder + "/upper"] : []
+    }
+
+    /// What changes when the root does: digests of an image, the package databases of a folder or of this machine.
+    private func identity(of source: RootSource) -> String {
+        let databases = ["/etc/os-release", "/usr/bin", "/lib/apk/db/installed", "/var/lib/dpkg/status", "/var/lib/rpm"]
+        switch source {
+        case .host: return databases.map { FileStatus.stamp(of: $0) }.joined(separator: " ")
+        case .folder(let path):
+            return ([path] + databases.map { FileStatus.stamp(of: path + $0) }).joined(separator: " ")
+        case .image(_, let layers): return layers.joined(separator: " ")
+        }
+    }
+
+    /// The compiled system call filter, or nil where the policy has none.
+    func filter(_ policy: Policy, _ identity: IdentityMap) throws -> [UInt8]? {
+        let file: String
+        switch policy.filter {
+        case .none: return nil
+        case .standard: file = manage.installation.profiles + "/seccomp/default.json"
+        case .file(let path): file = path
+        }
+        let emulate = identity.mode == .single
+        let capabilities = policy.capabilities.map { $0.rawValue }.sorted()
+        let key = [file, FileStatus.stamp(of: file), "\(emulate)", "\(capabilities)", FileStatus.stamp(of: manage.installation.manage)]
+        let path = places.filterCache + "/" + Places.key(key.joined(separator: "\u{0}"))
+        if let filter = OwnFile.read(path), !filter.isEmpty { return filter }
+        let names = policy.capabilities.map { "\($0)" }.sorted().joined(separator: ",")
+        try manage.run(["__filter", file, path, "--caps", names] + (emulate ? ["--emulate-root"] : []))
+        guard let filter = OwnFile.read(path), !filter.isEmpty else {
+            throw RunError("the filter \(quoted(file)) could not be prepared")
+        }
+        return filter
+    }
+}
+
+extension SetupChoice {
+    /// All that a set-up layer depends on.
+    var words: [String] {
+        commands.flatMap { [$0.distribution, $0.command] } + [unless ?? "", network.rawValue]
+    }
+}

@@ -1,0 +1,192 @@
+// Where changes go: made, locked while the sandbox runs, recorded for `diff` and `start`, and dropped at the end.
+
+import LaunchPlan
+import LinuxSystem
+import SandboxPolicy
+
+struct Upper {
+    /// nil: in memory.
+    let folders: UpperFolders?
+    /// Held until this process ends: no other sandbox may use the upper meanwhile.
+    private let lock: SharedDescriptor?
+    /// Where the lists for `diff` and `start` are written, for an upper that stays.
+    private let state: String?
+    private let isNamed: Bool
+    /// A folder that goes at the end.
+    private let disposable: String?
+
+    private init(
+        folders: UpperFolders? = nil, lock: SharedDescriptor? = nil, state: String? = nil, isNamed: Bool = false,
+        disposable: String? = nil
+    ) {
+        self.folders = folders
+        self.lock = lock
+        self.state = state
+        self.isNamed = isNamed
+        self.disposable = disposable
+    }
+
+    static func prepare(
+        _ policy: Policy, _ facts: Facts, _ mode: IdentityMode, lowers: [String], _ store: Store, verb: Verb
+    ) throws -> Upper {
+        let places = store.manage.places
+        // An explanation makes nothing.
+        if policy.explain != nil { return explained(policy, facts, places) }
+        do {
+            if let name = policy.name { return try named(name, places, verb) }
+            switch policy.upper {
+            case .folder(let path): return try ofUser(path, lowers)
+            case .disk: return try ephemeral(store.manage)
+            case .memory: return Upper()
+            case .automatic: return facts.memoryKeepsAttributes || policy.readOnly ? Upper() : try ephemeral(store.manage)
+            }
+        } catch let error as Errno {
+            throw RunError("can't prepare the folder for changes: \(error)" + (error == .noSpace ? "; free some space" : ""))
+        }
+    }
+
+    private static func explained(_ policy: Policy, _ facts: Facts, _ places: Places) -> Upper {
+        func at(_ upper: String, _ work: String, disposable: Bool = false) -> Upper {
+            Upper(folders: UpperFolders(upper: upper, work: work, disposable: disposable))
+        }
+        if let name = policy.name {
+            return at("\(places.sandboxes)/\(name)/upper", "\(places.sandboxes)/\(name)/work")
+        }
+        switch policy.upper {
+        case .folder(let path): return at(path, stateFolder(path) + "/work")
+        case .disk: return at(places.ephemeral + "/…/upper", places.ephemeral + "/…/work", disposable: true)
+        case .memory, .automatic: return Upper()
+        }
+    }
+
+    private static func named(_ name: String, _ places: Places, _ verb: Verb) throws -> Upper {
+        let folder = places.sandboxes + "/" + name
+        try Files.makeDirectories(places.sandboxes)
+        if verb != .start, Files.isAccessible(folder + "/run", 0) {
+            throw RunError(
+                "a sandbox named \(quoted(name)) is kept already: `sandbox start \(name)` goes on with it, "
+                    + "`sandbox rm \(name)` removes it")
+        }
+        try Files.makeDirectories(folder)
+        let lock = try locked(
+            SharedDescriptor(try .open(folder + "/lock", [.readWrite, .create, .noFollow], mode: 0o600)), name)
+        try Files.makeDirectories(folder + "/upper", mode: 0o755)
+        try Files.makeDirectories(folder + "/work")
+        return Upper(
+            folders: UpperFolders(upper: folder + "/upper", work: folder + "/work", disposable: false), lock: lock,
+            state: folder, isNamed: true)
+    }
+
+    /// The user's folder holds the changes and nothing else; what overlayfs needs beside it is in a hidden folder.
+    private static func ofUser(_ given: String, _ lowers: [String]) throws -> Upper {
+        let path = try folder(given)
+        for lower in lowers where path == lower || path.hasPrefix(lower + "/") || lower.hasPrefix(path + "/") {
+            throw RunError(
+                "--upper \(quoted(given)) and the layer \(quoted(lower)) lie one in the other; "
+                    + "choose a folder outside of every layer")
+        }
+        try Files.makeDirectories(path, mode: 0o755)
+        let lock = try locked(SharedDescriptor(try .open(path, [.readOnly, .directory])), given)
+        let state = stateFolder(path)
+        try Files.makeDirectories(state + "/work")
+        return Upper(
+            folders: UpperFolders(upper: path, work: state + "/work", disposable: false), lock: lock, state: state)
+    }
+
+    /// The folder without links; one that is not there yet needs a parent that is.
+    private static func folder(_ given: String) throws -> String {
+        do throws(Errno) {
+            let path = try Files.canonical(given)
+            guard try FileStatus.of(path).kind == .directory else { throw Errno.notDirectory }
+            return path
+        } catch .noEntry {
+            let parts = given.split(separator: "/")
+            do throws(Errno) {
+                let parent = try Files.canonical("/" + parts.dropLast().joined(separator: "/"))
+                return (parent == "/" ? "" : parent) + "/" + (parts.last ?? ".")
+            } catch {
+                throw RunError("--upper \(quoted(given)): \(error); make the folder above it first")
+            }
+        } catch {
+            throw RunError("--upper \(quoted(given)): \(error)")
+        }
+    }
+
+    /// `.NAME.sandbox` beside the folder NAME: overlayfs wants its work folder on the same file system.
+    private static func stateFolder(_ path: String) -> String {
+        let parts = path.split(separator: "/")
+        return "/" + (parts.dropLast() + [".\(parts.last ?? "root").sandbox"]).joined(separator: "/")
+    }
+
+    private static func locked(_ shared: SharedDescriptor, _ what: String) throws -> SharedDescriptor {
+        do throws(Errno) { try shared.descriptor.lock() } catch {
+            guard error == .wouldBlock else { throw error }
+            throw RunError("\(quoted(what)) is in use by another sandbox; wait for it to end, or choose another")
+        }
+        return shared
+    }
+
+    /// A folder that goes at the end; and those that a killed launcher could not drop go now.
+    private static func ephemeral(_ manage: Manage) throws -> Upper {
+        let all = manage.places.ephemeral
+        try Files.makeDirectories(all)
+        for name in try Descriptor.open(all, [.readOnly, .directory]).names() {
+            if try Files.isLocked(all + "/" + name) { continue }
+            try manage.run(["__remove-tree", all + "/" + name])
+        }
+        let folder = "\(all)/\(Process.id)-\(Clock.milliseconds)"
+        try Files.makeDirectories(folder)
+        let lock = try locked(SharedDescriptor(try .open(folder, [.readOnly, .directory])), folder)
+        try Files.makeDirectories(folder + "/upper", mode: 0o755)
+        try Files.makeDirectories(folder + "/work")
+        return Upper(
+            folders: UpperFolders(upper: folder + "/upper", work: folder + "/work", disposable: true), lock: lock,
+            disposable: folder)
+    }
+
+    /// Writes what `sandbox diff` and `sandbox start` read.
+    func record(_ plan: LaunchPlan, words: [String], command: [String]) throws {
+        guard let state else { return }
+        do throws(Errno) {
+            try Files.replace(state + "/lowers", with: Words.join(plan.lowers.flatMap { [$0.place, $0.folder] }))
+            if isNamed, !Files.isAccessible(state + "/run", 0) {
+                let kept = KeptSandbox(folder: try Process.currentFolder(), words: words, command: command)
+                try Files.replace(state + "/run", with: kept.encoded)
+            }
+        } catch { throw RunError("can't write to \(quoted(state)): \(error)") }
+    }
+
+    func discard(_ manage: Manage) {
+        guard let disposable else { return }
+        do { try manage.run(["__remove-tree", disposable]) } catch {
+            Message.error("can't remove \(quoted(disposable)); the next start tries again")
+        }
+    }
+}
+
+/// A kept sandbox's command line.
+struct KeptSandbox {
+    /// Where it was made: relative paths in `words` are relative to this.
+    var folder: String
+    /// Options and ROOTFS.
+    var words: [String]
+    var command: [String]
+
+    var encoded: [UInt8] { Words.join([folder, String(words.count)] + words + command) }
+
+    static func read(_ name: String, _ places: Places) throws -> KeptSandbox {
+        guard let bytes = OwnFile.read(places.sandboxes + "/" + name + "/run") else {
+            var names: [String] = []
+            do throws(Errno) { names = try Descriptor.open(places.sandboxes, [.readOnly, .directory]).names() } catch {}
+            throw RunError(
+                "no sandbox named \(quoted(name)) is kept" + Nearest.suggestion(name, among: names)
+                    + "; `sandbox list` shows the kept ones")
+        }
+        let words = Words.split(bytes)
+        guard words.count >= 2, let count = Int(words[1]), count >= 0, words.count >= 2 + count else {
+            throw RunError("the record of \(quoted(name)) is damaged; `sandbox rm \(name)` removes it")
+        }
+        return KeptSandbox(
+            folder: words[0], words: Array(words[2..<(2 + count)]), command: Array(words[(2 + count)...]))
+    }
+}

@@ -1,0 +1,126 @@
+// Bad input: one line that says what, why and what to do; the right exit status; nothing left behind.
+
+import Foundation
+import Testing
+
+struct BadInputTests {
+    let world: World
+
+    init() throws {
+        world = try World()
+        try world.makeRoot()
+    }
+
+    struct Case: CustomTestStringConvertible, Sendable {
+        let words: [String]
+        let status: Int32
+        let says: [String]
+        var testDescription: String { words.joined(separator: " ") }
+        init(_ words: String, _ status: Int32, _ says: String...) {
+            self.words = words.split(separator: " ").map(String.init)
+            self.status = status
+            self.says = says
+        }
+    }
+
+    static let cases = [
+        Case("run --netwrok none ./root true", 125, "--netwrok", "did you mean --network?"),
+        Case("run --network lan ./root true", 125, "--network \"lan\"", "none or host"),
+        Case("run --bind ./root:x ./root true", 125, "must begin with /"),
+        Case("run --tmpfs /t:size=big ./root true", 125, "size=BYTES"),
+        Case("run --timeout soon ./root true", 125, "90s"),
+        Case("run --cap-add CAP_EVERYTHING ./root true", 125, "no such capability"),
+        Case("run --name ../x ./root true", 125, "a name is"),
+        Case("run --hostname a_b ./root true", 125, "a host name is"),
+        Case("run", 125, "ROOTFS"),
+        Case("run --env", 125, "needs a value"),
+        Case("rnu ./root true", 125, "did you mean run?"),
+        Case("run nosuchimage true", 125, "not found", "sandbox import"),
+        Case("run root true", 125, "./root"),
+        Case("run UPPER true", 125, "not the name of an image"),
+        Case("run ./nowhere true", 125, "No such file"),
+        Case("run ./file true", 125, "is not a folder", "sandbox import"),
+        Case("run ./closed true", 125, "Permission denied"),
+        Case("run --layer ./nowhere ./root true", 125, "--layer", "No such file"),
+        Case("run --upper ./root/up ./root true", 125, "lie one in the other"),
+        Case("run --upper ./file ./root true", 125, "Not a directory"),
+        Case("run --upper ./no/where ./root true", 125, "make the folder above it first"),
+        Case("run --bind ./nowhere:/x ./root true", 125, "the source of a bind must exist"),
+        Case("run --workdir /nowhere ./root true", 125, "--workdir \"/nowhere\""),
+        Case("run --user nobodyhere ./root true", 125, "no \"nobodyhere\""),
+        Case("run --user 4294967295 ./root true", 125, "an id is a number"),
+        Case("run --user 4000000000 ./root true", 125, "not in the map"),
+        Case("run --id-map single --user user ./root true", 125, "a user is a number"),
+        Case("run --env-file ./nowhere ./root true", 125, "--env-file"),
+        Case("run --seccomp ./nowhere ./root true", 125, "--seccomp"),
+        Case("run --seccomp ./file ./root true", 125, "not an OCI seccomp filter"),
+        Case("run --profile nowhere ./root true", 125, "no profile \"nowhere\""),
+        Case("run --profile ./key.toml ./root true", 125, "key.toml:2", "did you mean network?"),
+        Case("run --profile ./broken.toml ./root true", 125, "broken.toml:1:"),
+        Case("run --profile ./a.toml ./root true", 125, "circle", "a.toml", "b.toml"),
+        Case("run ./root nosuchcommand", 127, "command not found"),
+        Case("run ./root /no/such", 127, "command not found"),
+        Case("run ./root /etc/passwd", 126, "not executable"),
+        Case("run ./root /etc", 126, "not executable"),
+        Case("run ./root garbage", 126, "another architecture"),
+        Case("run ./root badscript", 126, "interpreter"),
+        Case("import ./file x", 125, "is not a tar file"),
+        Case("import ./nowhere x", 125, "No such file"),
+        Case("import ./file UP", 125, "can't name an image"),
+        Case("diff ./root", 125, "no sandbox has kept"),
+        Case("rm nosuch", 125, "no kept sandbox"),
+    ]
+
+    @Test(arguments: cases)
+    func getsOneLineAndLeavesNothing(_ bad: Case) throws {
+        try world.write("file", "not much")
+        try world.write("key.toml", "description = \"x\"\nnetwrok = \"none\"\n")
+        try world.write("broken.toml", "network = \"none\n")
+        try world.write("a.toml", "extends = \"./b.toml\"\n")
+        try world.write("b.toml", "extends = \"./a.toml\"\n")
+        try world.sh("mkdir -m 0 closed; printf 'garbage' >root/bin/garbage; printf '#!/nowhere\\n' >root/bin/badscript; chmod +x root/bin/garbage root/bin/badscript")
+        let before = try world.sh("ls -A; ls -A root").output
+        let mounts = try world.sh("wc -l </proc/self/mountinfo").output
+        let outcome = try world.sandbox(bad.words)
+        #expect(outcome.status == bad.status)
+        #expect(outcome.output.isEmpty)
+        #expect(outcome.errors.hasPrefix("sandbox: "))
+        #expect(outcome.errors.split(separator: "\n").count == 1, "\(outcome.errors)")
+        for text in bad.says { #expect(outcome.errors.contains(text), "\(outcome.errors)") }
+        let after = try world.sh("ls -A; ls -A root").output.split(separator: "\n").filter { !$0.hasPrefix("out-") }
+        #expect(after == before.split(separator: "\n").filter { !$0.hasPrefix("out-") })
+        #expect(try world.sh("wc -l </proc/self/mountinfo").output == mounts)
+        #expect(try world.sh("find home -name 'layers' -prune -exec ls -A {} + ; ls home/.local/share/sandbox/images 2>/dev/null").output.isEmpty)
+    }
+
+    @Test func controlCharactersNeverReachTheTerminal() throws {
+        for words in [["run", "\u{1b}[31mred", "true"], ["run", "./root", "\u{1b}]0;x\u{7}"], ["\u{1b}[2J"], ["run", "--\u{1b}[1m"]] {
+            let outcome = try world.sandbox(words)
+            #expect(!outcome.errors.contains("\u{1b}") && !outcome.errors.isEmpty)
+        }
+    }
+
+    @Test func userNamespacesDisabled() throws {
+        let outcome = try world.sh(
+            "unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces && exec \"$SANDBOX\" run --id-map single ./root true'")
+        #expect(outcome.status == 125)
+        #expect(outcome.errors.contains("user.max_user_namespaces"))
+    }
+
+    @Test func procMaskedByAnOuterContainer() throws {
+        let outcome = try world.sh(
+            "unshare -Urmpf sh -c 'mount -t proc p /proc && mount -t tmpfs t /proc/sys && exec \"$SANDBOX\" run --id-map single ./root true'")
+        #expect(outcome.status == 125)
+        #expect(outcome.errors.contains("unmask"))
+    }
+
+    @Test func noSpaceLeft() throws {
+        let outcome = try world.sh(
+            """
+            tar -C root -cf root.tar . && unshare -Urm sh -c 'mkdir -p small && mount -t tmpfs -o size=1m t small &&
+            XDG_DATA_HOME=$PWD/small "$SANDBOX" import root.tar x; echo $?; find small -mindepth 2 -not -type d -size +0; ls small/sandbox/images'
+            """)
+        #expect(outcome.errors.contains("no space left"), "\(outcome.errors)")
+        #expect(outcome.lines == ["125"])
+    }
+}

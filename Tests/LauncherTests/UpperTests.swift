@@ -1,0 +1,132 @@
+// Layers, binds, and where changes go.
+
+import Foundation
+import Testing
+
+struct UpperTests {
+    let world: World
+
+    init() throws {
+        world = try World()
+        try world.makeRoot()
+    }
+
+    @Test(arguments: ["single", "range"])
+    func everyChangeIsInTheUpperAndNoneElsewhere(_ mode: String) throws {
+        try world.write("rootfs-init/etc/resolv.conf", "nameserver 192.0.2.1\n")
+        try world.write("root/etc/old", "old")
+        try world.write("root/etc/gone", "gone")
+        let before = try world.fingerprint("root") + world.fingerprint("rootfs-init")
+        let outcome = try world.run(
+            ["--id-map", mode, "--layer", "./rootfs-init", "--upper", "./diff"],
+            "cat /etc/resolv.conf; echo new >>/etc/old; rm /etc/gone; mkdir /d; echo x >/d/x; chmod 600 /etc/resolv.conf")
+        #expect(outcome.output == "nameserver 192.0.2.1\n")
+        #expect(outcome.status == 0)
+        #expect(try world.fingerprint("root") + world.fingerprint("rootfs-init") == before)
+        let diff = try world.sandbox(["diff", "./diff"])
+        #expect(diff.output == "A /d\nA /d/x\nD /etc/gone\nM /etc/old\nM /etc/resolv.conf\n")
+        let names = try world.sh("cd diff && find . -mindepth 1 | sort | tr '\\n' ' '").output
+        #expect(names == "./d ./d/x ./etc ./etc/gone ./etc/old ./etc/resolv.conf ")
+        // The upper goes on where it was.
+        #expect(try world.run(["--id-map", mode, "--layer", "./rootfs-init", "--upper", "./diff"], "cat /d/x; ls /etc/gone").output == "x\n")
+    }
+
+    @Test func opaqueFoldersAreUnderstood() throws {
+        try world.write("root/opt/a", "a")
+        try world.write("root/opt/b", "b")
+        _ = try world.run(["--upper", "./diff"], "rm -r /opt && mkdir /opt && echo b2 >/opt/b")
+        let plain = try world.sandbox(["diff", "diff"])
+        #expect(plain.output.contains("D /opt/a\n") && plain.output.contains("M /opt/b\n"))
+        let json = try world.sandbox(["diff", "--format", "json", "diff"])
+        let rows = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [[String: Any]]
+        #expect(rows?.contains { $0["path"] as? String == "/opt/a" && $0["kind"] as? String == "deleted" } == true)
+        #expect(try world.sandbox(["diff", "--tree", "diff"]).output.contains("- a"))
+    }
+
+    @Test func aKeptSandboxGoesOn() throws {
+        #expect(try world.sandbox(["run", "--name", "box", "./root", "sh", "-c", "echo 1 >/n"]).status == 0)
+        let again = try world.sandbox(["run", "--name", "box", "./root", "true"])
+        #expect(again.status == 125 && again.errors.contains("sandbox start box"))
+        #expect(try world.sandbox(["start", "box", "cat", "/n"]).output == "1\n")
+        #expect(try world.sandbox(["diff", "box"]).output == "A /n\n")
+        #expect(try world.sandbox(["list"]).output.contains("box"))
+        #expect(try world.sandbox(["rm", "box"]).status == 0)
+        let gone = try world.sandbox(["start", "box"])
+        #expect(gone.status == 125 && gone.errors.contains("no sandbox named"))
+    }
+
+    @Test(arguments: [[], ["--upper", "disk"], ["--upper", "memory"], ["--read-only"]])
+    func nothingIsLeftOfThrownAwayChanges(_ options: [String]) throws {
+        let before = try world.fingerprint("root")
+        _ = try world.run(options, "echo 1 >/n; rm -rf /etc")
+        #expect(try world.fingerprint("root") == before)
+        #expect(try world.run("ls /n").status != 0)
+        #expect(try world.sh("ls home/.local/share/sandbox/ephemeral 2>/dev/null").output.isEmpty)
+    }
+
+    @Test func anEphemeralUpperOfAKilledLauncherGoesAtTheNextStart() throws {
+        let running = try world.start(
+            World.binary, ["run", "--upper", "disk", "./root", "sh", "-c", "echo x >/n; echo ready; sleep 60"])
+        try running.waitForOutput("ready")
+        kill(running.process.processIdentifier, SIGKILL)
+        _ = try running.finish()
+        #expect(try world.run(["--upper", "disk"], "true").status == 0)
+        #expect(try world.sh("ls home/.local/share/sandbox/ephemeral").output.isEmpty)
+    }
+
+    @Test func anUpperIsForOneSandboxAtATime() throws {
+        let running = try world.start(World.binary, ["run", "--upper", "./diff", "./root", "sh", "-c", "echo ready; sleep 60"])
+        try running.waitForOutput("ready")
+        let second = try world.run(["--upper", "./diff"], "true")
+        #expect(second.status == 125 && second.errors.contains("in use by another sandbox"))
+        kill(running.process.processIdentifier, SIGTERM)
+        _ = try running.finish()
+    }
+
+    @Test func bindsShowFilesAndFolders() throws {
+        try world.write("data/x", "x")
+        try world.write("file", "f")
+        let outcome = try world.run(
+            ["--bind", "./data:/mnt/deep/data", "--bind", "./file:/etc/file:ro", "--bind", "./data:/ro:ro"],
+            "cat /etc/file; echo y >/mnt/deep/data/y; echo z >/etc/file; echo z >/ro/z; mount | grep -c 'nosuid.* / '")
+        #expect(outcome.output.hasPrefix("f"))
+        #expect(try world.sh("cat data/y; ls data/z").output == "y\n")
+        #expect(try world.sh("cat file").output == "f")
+    }
+
+    @Test func hereIsTheCurrentFolder() throws {
+        #expect(try world.run(["--here"], "pwd; echo 1 >made").output == world.folder + "\n")
+        #expect(try world.sh("cat made").output == "1\n")
+    }
+
+    @Test func masksAndMemory() throws {
+        let outcome = try world.run(
+            ["--mask", "/etc/passwd", "--mask", "/bin/nothing", "--mask", "/etc", "--tmpfs", "/big:size=1m"],
+            "ls /etc; dd if=/dev/zero of=/big/x bs=1M count=2 2>&1 | grep -c 'No space'")
+        #expect(outcome.output == "1\n")
+    }
+
+    @Test func readOnlyRefusesChangesToTheRootOnly() throws {
+        let outcome = try world.run(["--read-only"], "touch /x 2>/dev/null || echo refused; echo t >/tmp/t && cat /tmp/t")
+        #expect(outcome.output == "refused\nt\n")
+    }
+
+    /// Each place that the plan mounts on, as an image can lay it out to lead elsewhere.
+    @Test(arguments: ["dev", "proc", "sys", "tmp", "etc", "dev/pts", "mnt"], ["link", "climb", "loop", "file", "fifo"])
+    func hostileMountPointsLeadNowhere(_ place: String, _ kind: String) throws {
+        try world.sh("mkdir -p outside root/dev; echo secret >outside/secret; rm -rf root/\(place); mkdir -p root/$(dirname \(place))")
+        switch kind {
+        case "link": try world.sh("ln -s \(world.folder)/outside root/\(place)")
+        case "climb": try world.sh("ln -s ../../../../../../..\(world.folder)/outside root/\(place)")
+        case "loop": try world.sh("ln -s \(place.split(separator: "/").last ?? "x") root/\(place)")
+        case "file": try world.sh("echo x >root/\(place)")
+        default: try world.sh("mkfifo root/\(place)")
+        }
+        let before = try world.fingerprint("outside")
+        let outcome = try world.run(
+            ["--bind", "./root/bin:/mnt/x"], "cat \(world.folder)/outside/secret /\(place)/secret 2>/dev/null; echo done")
+        #expect(!outcome.output.contains("secret"))
+        #expect(outcome.status == 0 || outcome.status == 125)
+        #expect(try world.fingerprint("outside") == before)
+    }
+}
