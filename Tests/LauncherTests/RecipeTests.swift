@@ -47,10 +47,16 @@ final class RecipeTests {
         #expect(outcome.output.contains("OS: Alpine Linux v3.20"))
         let diff = try world.sandbox(["diff", "recipe"])
         let lines = Set(diff.lines)
-        #expect(lines.isSuperset(of: ["A /usr/bin/gcc", "A /usr/bin/neofetch", "M /etc/apk/world", "M /lib/apk/db/installed"]))
+        #expect(
+            lines.isSuperset(of: [
+                "A /usr/bin/gcc", "A /usr/bin/neofetch", "M /etc/apk/world", "M /lib/apk/db/installed",
+            ]))
         #expect(diff.lines.allSatisfy { !$0.hasPrefix("D ") })
         let changed = Set(diff.lines.filter { $0.hasPrefix("M ") })
-        #expect(changed.isSubset(of: ["M /etc/apk/world", "M /lib/apk/db/installed", "M /lib/apk/db/scripts.tar", "M /lib/apk/db/triggers"]), "\(changed)")
+        #expect(
+            changed.isSubset(of: [
+                "M /etc/apk/world", "M /lib/apk/db/installed", "M /lib/apk/db/scripts.tar", "M /lib/apk/db/triggers",
+            ]), "\(changed)")
         let added = diff.lines.filter { $0.hasPrefix("A ") }
         let places = ["/lib", "/usr/bin", "/usr/lib", "/usr/libexec", "/var/cache/apk", "/lib64", "/etc/apk"]
         #expect(added.allSatisfy { line in places.contains { line.dropFirst(2).hasPrefix($0) } }, "\(added)")

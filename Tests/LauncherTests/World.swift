@@ -93,7 +93,8 @@ final class World: Sendable {
 
     /// Names, kinds, modes, times and contents of a tree, in one comparable text.
     func fingerprint(_ path: String) throws -> String {
-        try sh("cd \(path) && find . -printf '%p %y %m %T@ %l\\n' | sort; find . -type f -exec sha256sum {} + | sort").output
+        try sh("cd \(path) && find . -printf '%p %y %m %T@ %l\\n' | sort; find . -type f -exec sha256sum {} + | sort")
+            .output
     }
 }
 
