@@ -1,5 +1,7 @@
 #include "CLinux.h"
 
+#include <link.h>
+#include <malloc.h>
 #include <sched.h>
 #include <sys/utsname.h>
 
@@ -17,4 +19,24 @@ int sb_vfork_call(int (*body)(void *), void *context) {
     munmap(stack, SIZE);
     errno = failure;
     return child;
+}
+
+static int release_segments(struct dl_phdr_info *info, size_t size, void *unused) {
+    (void)size;
+    (void)unused;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+        // Only what was never written: the file has it still.
+        if (header->p_type != PT_LOAD || (header->p_flags & PF_W)) continue;
+        uintptr_t start = (info->dlpi_addr + header->p_vaddr + page - 1) & ~(page - 1);
+        uintptr_t end = (info->dlpi_addr + header->p_vaddr + header->p_memsz) & ~(page - 1);
+        if (end > start) madvise((void *)start, end - start, MADV_DONTNEED);
+    }
+    return 1;
+}
+
+void sb_release_memory(void) {
+    malloc_trim(0);
+    dl_iterate_phdr(release_segments, NULL);
 }

@@ -27,6 +27,9 @@ public struct Explanation {
         lines.append("  " + (capabilities.isEmpty ? "none" : capabilities.joined(separator: " ")))
         lines.append("identity")
         lines.append("  " + plan.identity.rootOutside(facts))
+        if plan.identity.mode == .single, facts.uid != 0 {
+            lines.append("  the caller's supplementary groups stay: one id alone can't drop them; --id-map range does")
+        }
         for range in plan.identity.uids { lines.append("  user ids  " + words(range)) }
         for range in plan.identity.gids { lines.append("  group ids " + words(range)) }
         lines.append("namespaces")
@@ -37,7 +40,7 @@ public struct Explanation {
         lines.append("  " + plan.execution.command.map(quoted).joined(separator: " "))
         lines.append("  in \(shown(plan.execution.workdir))")
         for (name, value) in plan.execution.environment { lines.append("  env " + shown(name + "=" + value)) }
-        return lines.joined(separator: "\n") + "\n"
+        return printable(lines.joined(separator: "\n") + "\n")
     }
 
     private var capabilities: [String] {
@@ -121,7 +124,7 @@ private indirect enum JSON {
             switch scalar {
             case "\"": escaped += "\\\""
             case "\\": escaped += "\\\\"
-            case _ where scalar.value < 0x20:
+            case _ where scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value):
                 let digits = String(scalar.value, radix: 16)
                 escaped += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
             default: escaped.unicodeScalars.append(scalar)

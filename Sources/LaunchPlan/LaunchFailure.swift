@@ -145,6 +145,7 @@ public struct LaunchFailure: Error, Equatable, Sendable {
             "; another sandbox uses this upper, or it lies in one of the layers"
         case (_, Number.noSpace): "; the file system is full: free some space, or give --tmpfs a larger size"
         case (.openFolder, Number.noEntry): "; check the path"
+        case (.hide, Number.noEntry): "; --mask wants something that is there"
         case (.openFolder, Number.access), (.copyTree, Number.access):
             "; the user who starts the sandbox must be able to read it"
         case (.copyTree, Number.noEntry): "; the source of a bind must exist"

@@ -78,7 +78,7 @@ public struct LaunchPlan: Equatable, Sendable {
         stackRoot(mountPoints: mountPoints(binds.map(\.place)))
         mountKernelFileSystems()
         for bind in binds { steps.append(.attach(bind.slot, at: bind.place.path)) }
-        for path in policy.masks { steps.append(.mask(path)) }
+        for path in policy.masks { steps.append(.hide(path)) }
         steps.append(.enterRoot)
         if policy.readOnly { steps.append(.makeRootReadOnly) }
     }

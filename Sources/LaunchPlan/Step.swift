@@ -59,6 +59,8 @@ public enum Step: Equatable, Sendable {
     case attach(Slot, at: String)
     /// Hides a file behind an empty one, a folder behind an empty folder; what is not there stays so.
     case mask(String)
+    /// The same for what the user wants hidden: it must be there.
+    case hide(String)
     /// Makes a part of the tree read-only.
     case protect(String)
     /// pivot_root(2), and the old root gone.
@@ -92,6 +94,7 @@ extension Step: CustomStringConvertible {
         case .makeDeviceLink(let name, let target): "make the link /dev/\(name) to \(target)"
         case .attach(let slot, let path): "bind #\(slot) at \(path)"
         case .mask(let path): "mask \(path)"
+        case .hide(let path): "hide \(path)"
         case .protect(let path): "make \(path) read-only"
         case .enterRoot: "pivot into the new root and let go of the old"
         case .makeRootReadOnly: "make the root file system read-only"

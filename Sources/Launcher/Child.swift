@@ -13,6 +13,7 @@ struct Child {
 
     func run() -> Never {
         do throws(LaunchFailure) {
+            try leaveTheCaller()
             var walker = StepWalker(launch.plan.identity)
             for (index, step) in launch.plan.steps.enumerated() {
                 do throws(StepFailure) {
@@ -34,6 +35,14 @@ struct Child {
         Process.exit(125)
     }
 
+    /// What the caller has open, and its process group, stay outside.
+    private func leaveTheCaller() throws(LaunchFailure) {
+        do throws(Errno) {
+            try Namespacing.closeDescriptors(keeping: [gate.raw, report.raw])
+            if launch.hasOwnSession { try Namespacing.startSession() }
+        } catch { throw LaunchFailure(.namespaces, errno: error.rawValue) }
+    }
+
     private func dieWithLauncher() throws(LaunchFailure) {
         do throws(Errno) {
             // Init holds what the sandbox must not reach: no looking into it by proc(5) or ptrace(2).
@@ -49,7 +58,7 @@ struct Child {
         // Copied before this process's own command line is overwritten: it may name what the sandbox is not to know.
         let words = ProgramWords(launch.words, tail: launch.tail)
         OwnCommandLine.replace(with: "sandbox-init")
-        let start = CommandStart(execution: launch.plan.execution, filter: launch.filter, words: words)
+        let start = CommandStart(execution: launch.plan.execution, filter: launch.filter, words: words, report: report.raw)
         do throws(Errno) {
             command = try Namespacing.startSharingMemory {
                 do throws(LaunchFailure) { try start.run() } catch { Self.fail(error, report) }

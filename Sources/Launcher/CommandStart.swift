@@ -8,14 +8,21 @@ struct CommandStart {
     let execution: Execution
     let filter: [UInt8]?
     let words: ProgramWords
+    /// The descriptor of the pipe that a failure is written to.
+    let report: Int32
 
     /// Runs the command, or throws what kept it from running.
     func run() throws(LaunchFailure) -> Never {
-        let account = try Self.account(execution.user)
-        try takeIdentity(account)
-        do throws(Errno) { try Process.changeFolder(execution.workdir) } catch {
+        // The image lays out what is opened from here on: nothing of the host may still be open beside it.
+        do throws(Errno) { try Namespacing.closeDescriptors(keeping: [report]) } catch {
             throw LaunchFailure(.workdir, errno: error.rawValue)
         }
+        let account = try Self.account(execution.user)
+        try takeIdentity(account)
+        do throws(Errno) {
+            let root = try Descriptor.open("/", [.path, .directory])
+            try Process.changeFolder(to: root.openInRoot(execution.workdir, [.path, .directory]))
+        } catch { throw LaunchFailure(.workdir, errno: error.rawValue) }
         try giveUpRights(isRoot: account.uid == 0)
         var environment = execution.environment
         if !environment.contains(where: { $0.name == "HOME" }) { environment.append(("HOME", account.home)) }

@@ -6,6 +6,7 @@ struct Init {
     let command: ProcessID
 
     func run() -> Never {
+        Process.releaseMemory()
         while true {
             guard let signal = Signals.next() else { continue }
             if signal.number == 17 {

@@ -14,6 +14,9 @@ public struct Launch {
     let tail: Int?
     /// Seconds.
     let timeout: Int?
+    /// The sandbox gets a session of its own, so that kill(0, …) inside reaches nothing outside. Only where a shell has
+    /// made a process group for this launcher alone does it stay in it, with the terminal's job control.
+    let hasOwnSession = !Namespacing.leadsGroup
     /// Told the limit when it ends the command.
     let timedOut: (Int) -> Void
 
@@ -56,7 +59,7 @@ public struct Launch {
             Self.collect(child)
             throw error
         }
-        return withExtendedLifetime(alive) { Supervisor(child: child, timeout: timeout, timedOut: timedOut).run() }
+        return withExtendedLifetime(alive) { Supervisor(child: child, timeout: timeout, hasOwnSession: hasOwnSession, timedOut: timedOut).run() }
     }
 
     /// Blocks until the report pipe closes, as it does when the command has been executed.

@@ -45,6 +45,7 @@ struct StepWalker: ~Copyable {
             case .makeDeviceLink(let name, let target): try place(devices).makeSymlink(name, to: target)
             case .attach(let slot, let path): try attach(place(opened[slot]), path)
             case .mask(let path): try mask(path)
+            case .hide(let path): try cover(openInside(path))
             case .protect(let path): try protect(path)
             case .enterRoot: try enterRoot()
             case .makeRootReadOnly: try Mounts.set([.readOnly], on: withRoot(), recursive: false)
@@ -209,17 +210,20 @@ extension StepWalker {
         try Mounts.attach(node, at: target)
     }
 
-    private mutating func mask(_ path: String) throws(Errno) {
+    private func mask(_ path: String) throws(Errno) {
         let target: Descriptor
         do throws(Errno) { target = try openInside(path) } catch .noEntry { return }
+        try cover(target)
+    }
+
+    private func cover(_ target: borrowing Descriptor) throws(Errno) {
         if try target.status().kind == .directory {
             let empty = try Mounts.create(
                 "tmpfs", parameters: [("mode", "555"), ("size", "4k")],
                 attributes: [.readOnly, .noSetID, .noDevices, .noExecution])
             try Mounts.attach(empty, at: target)
         } else {
-            let null = try Mounts.copyTree("/dev/null")
-            try Mounts.attach(null, at: target)
+            try Mounts.attach(Mounts.copyTree("/dev/null"), at: target)
         }
     }
 

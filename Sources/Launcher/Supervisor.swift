@@ -6,6 +6,8 @@ struct Supervisor {
     let child: ProcessID
     /// Seconds.
     let timeout: Int?
+    /// The terminal's keys do not reach the command by themselves.
+    let hasOwnSession: Bool
     let timedOut: (Int) -> Void
 
     /// How long a command that was asked to end may take, in milliseconds.
@@ -13,6 +15,7 @@ struct Supervisor {
     static let timeoutStatus: Int32 = 124
 
     func run() -> Int32 {
+        Process.releaseMemory()
         let deadline = timeout.map { Clock.milliseconds + $0 * 1000 }
         var isTimedOut = false
         var next = deadline
@@ -44,10 +47,10 @@ struct Supervisor {
         case 20:  // SIGTSTP: the command has stopped by itself; so does this process, until SIGCONT.
             if signal.isFromKernel { Process.kill(Process.id, 19) } else { Process.kill(child, 20) }
         case 28:  // SIGWINCH reaches the command from the terminal itself.
-            if !signal.isFromKernel { Process.kill(child, 28) }
+            if hasOwnSession || !signal.isFromKernel { Process.kill(child, 28) }
         default:
             // What a terminal's key sends, it has sent to the command too.
-            if !signal.isFromKernel { Process.kill(child, signal.number) }
+            if hasOwnSession || !signal.isFromKernel { Process.kill(child, signal.number) }
         }
         return nil
     }

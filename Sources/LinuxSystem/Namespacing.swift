@@ -48,10 +48,28 @@ public enum Namespacing {
     public static func closeDescriptors(from first: UInt32) throws(Errno) {
         try call { close_range(first, UInt32.max, 0) }
     }
+    /// Closes every descriptor but 0, 1, 2 and these (close_range(2)).
+    public static func closeDescriptors(keeping kept: [Int32]) throws(Errno) {
+        var first: UInt32 = 3
+        for number in kept.map({ UInt32($0) }).sorted() where number >= first {
+            if number > first {
+                let (from, to) = (first, number - 1)
+                try call { close_range(from, to, 0) }
+            }
+            first = number + 1
+        }
+        try closeDescriptors(from: first)
+    }
     /// Every descriptor from `first` on is closed when a program is executed.
     public static func closeOnExecute(from first: UInt32) throws(Errno) {
         try call { close_range(first, UInt32.max, Int32(CLOSE_RANGE_CLOEXEC)) }
     }
+
+    /// Starts a session of its own, in which this process and its children are one process group (setsid(2)).
+    public static func startSession() throws(Errno) { try call { setsid() } }
+
+    /// Whether this process leads its process group, as a shell with job control has it.
+    public static var leadsGroup: Bool { getpgrp() == getpid() }
 
     /// The signal this process gets when its parent ends (PR_SET_PDEATHSIG(2const)).
     public static func setParentDeathSignal(_ signal: Int32) throws(Errno) {
@@ -103,6 +121,11 @@ public struct ProgramWords {
         arguments = CStrings(bytes: given)
     }
 
+    func execute(descriptor: Int32) -> Errno {
+        _ = unsafe sb_execute_descriptor(descriptor, arguments.pointer)
+        return Errno.current
+    }
+
     /// Executes the program at the first of `paths` that can be (execve(2)).
     /// - Parameter failed: called with each path that could not be; true ends the search.
     public func execute(_ paths: [String], environment: [String], failed: (String, Errno) -> Bool) {
@@ -126,6 +149,18 @@ public enum OwnCommandLine {
         let size = unsafe last - first + strlen(last)
         unsafe memset(first, 0, size)
         _ = unsafe text.withCString { unsafe memcpy(first, $0, min(strlen($0), size)) }
+    }
+}
+
+/// Descriptors 0, 1 and 2, which the command inherits.
+public enum StandardDescriptors {
+    /// One that is a folder: all of the host would hang on it.
+    public static var folder: Int32? {
+        (0...2).first { number in
+            var status = stat()
+            return unsafe fstat(Int32(number), &status) == 0
+                && Int32(bitPattern: status.st_mode) & Int32(SB_S_IFMT) == Int32(SB_S_IFDIR)
+        }.map { Int32($0) }
     }
 }
 

@@ -43,6 +43,11 @@ public enum Process {
         try call { unsafe chdir(path) }
     }
 
+    public static func changeFolder(to folder: borrowing Descriptor) throws(Errno) {
+        let number = folder.raw
+        try call { fchdir(number) }
+    }
+
     /// The path of the running program.
     public static func ownExecutable() throws(Errno) -> String { try Files.linkTarget("/proc/self/exe") }
 
@@ -111,6 +116,9 @@ public enum Process {
     public static func kill(_ process: ProcessID, _ signal: Int32) {
         _ = Glibc.kill(process, signal)
     }
+
+    /// Gives back the memory that start-up needed and waiting does not (madvise(2), MADV_DONTNEED).
+    public static func releaseMemory() { sb_release_memory() }
 
     /// Ends this process at once, without running anything registered with atexit(3).
     public static func exit(_ status: Int32) -> Never { _exit(status) }

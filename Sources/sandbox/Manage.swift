@@ -1,15 +1,23 @@
 // The other executable: found beside this one, and started for what the launcher can't do itself.
 
+import Launcher
 import LinuxSystem
 import SandboxPolicy
 
 struct Manage {
     let installation: Installation
     let places: Places
+    /// The path of this program.
+    let executable: String
+    let isSealed: Bool
 
     init() {
         var executable = "/proc/self/exe"
         do throws(Errno) { executable = try Process.ownExecutable() } catch {}
+        // A sealed copy has no path; the program it is a copy of has told it its own.
+        isSealed = executable.hasPrefix("/memfd:") && SealedProgram.isRunning
+        if isSealed { executable = CommandLine.arguments.first ?? "" }
+        self.executable = executable
         installation = Installation(executable: executable) { Files.isAccessible($0, 0) }
         places = Places(
             home: Self.home, dataHome: Process.environment("XDG_DATA_HOME"),

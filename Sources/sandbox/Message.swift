@@ -1,12 +1,13 @@
 // Our own words: one line each on standard error. Standard output belongs to the command.
 
 import LinuxSystem
+import SandboxPolicy
 
 enum Message {
     static func error(_ text: String) { say(text) }
 
     static func say(_ text: String) {
-        do throws(Errno) { try Descriptor.standardError(Array("sandbox: \(text)\n".utf8)) } catch {}
+        do throws(Errno) { try Descriptor.standardError(Array("sandbox: \(printable(text))\n".utf8)) } catch {}
     }
 
     static func print(_ text: String) {

@@ -1,5 +1,6 @@
 // Decides who handles the command line, and turns what is thrown into one line and an exit status.
 
+import Launcher
 import LinuxSystem
 import SandboxPolicy
 
@@ -8,6 +9,7 @@ enum Start {
         let manage = Manage()
         guard words.count > 1, let verb = Verb(rawValue: words[1]) else { manage.replaceThisProcess(words) }
         do {
+            if !manage.isSealed { try seal(manage) }
             let line = try CommandWords(Array(words.dropFirst(2)))
             if line.help { manage.replaceThisProcess([words[0], "help", verb.rawValue]) }
             return try Run(verb, line, offset: 2, manage).run()
@@ -16,6 +18,14 @@ enum Start {
         } catch {
             Message.error("\(error)")
             return 125
+        }
+    }
+
+    private static func seal(_ manage: Manage) throws(RunError) {
+        do throws(Errno) { try SealedProgram.replaceThisProcess(manage.executable) } catch {
+            throw RunError(
+                "can't shield \(quoted(manage.executable)), which a sandbox of yours could write: \(error); "
+                    + "let root install it")
         }
     }
 }

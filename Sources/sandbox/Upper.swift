@@ -35,7 +35,7 @@ struct Upper {
         do {
             if let name = policy.name { return try named(name, places, verb) }
             switch policy.upper {
-            case .folder(let path): return try ofUser(path, lowers)
+            case .folder(let path): return try ofUser(path, lowers, policy, facts)
             case .disk: return try ephemeral(store.manage)
             case .memory: return Upper()
             case .automatic:
@@ -72,6 +72,10 @@ struct Upper {
         try Files.makeDirectories(folder)
         let lock = try locked(
             SharedDescriptor(try .open(folder + "/lock", [.readWrite, .create, .noFollow], mode: 0o600)), name)
+        // `rm` may have removed the folder between opening and locking.
+        guard FileStatus.stamp(of: folder + "/lock") == (try lock.descriptor.status().stamp) else {
+            throw RunError("\(quoted(name)) is being removed; try again")
+        }
         try Files.makeDirectories(folder + "/upper", mode: 0o755)
         try Files.makeDirectories(folder + "/work")
         return Upper(
@@ -80,19 +84,44 @@ struct Upper {
     }
 
     /// The user's folder holds the changes and nothing else; what overlayfs needs beside it is in a hidden folder.
-    private static func ofUser(_ given: String, _ lowers: [String]) throws -> Upper {
+    private static func ofUser(_ given: String, _ lowers: [String], _ policy: Policy, _ facts: Facts) throws -> Upper {
         let path = try folder(given)
         for lower in lowers where path == lower || path.hasPrefix(lower + "/") || lower.hasPrefix(path + "/") {
             throw RunError(
                 "--upper \(quoted(given)) and the layer \(quoted(lower)) lie one in the other; "
                     + "choose a folder outside of every layer")
         }
+        try refuseWritable(path, given, policy, facts)
         try Files.makeDirectories(path, mode: 0o755)
         let lock = try locked(SharedDescriptor(try .open(path, [.readOnly, .directory])), given)
         let state = stateFolder(path)
         try Files.makeDirectories(state + "/work")
+        for folder in [state, state + "/work"] {
+            let status = try FileStatus.ofLink(folder)
+            guard status.kind == .directory, status.owner == facts.uid else {
+                throw RunError("\(quoted(folder)) is not a folder of yours; remove it, it is made anew")
+            }
+        }
         return Upper(
             folders: UpperFolders(upper: path, work: state + "/work", disposable: false), lock: lock, state: state)
+    }
+
+    /// An upper that the sandbox can replace by a link would lead the next run anywhere.
+    private static func refuseWritable(_ path: String, _ given: String, _ policy: Policy, _ facts: Facts) throws {
+        var sources = policy.binds.filter { !$0.readOnly }.map(\.source)
+        if policy.here { sources.append(facts.currentFolder) }
+        for source in sources {
+            let shown = try canonicalIfThere(source)
+            if path == shown || path.hasPrefix(shown == "/" ? "/" : shown + "/") || shown.hasPrefix(path + "/") {
+                throw RunError(
+                    "--upper \(quoted(given)) lies where the sandbox can write through \(quoted(source)); "
+                        + "choose a folder outside of it")
+            }
+        }
+    }
+
+    private static func canonicalIfThere(_ path: String) throws -> String {
+        do throws(Errno) { return try Files.canonical(path) } catch { return path }
     }
 
     /// The folder without links; one that is not there yet needs a parent that is.
@@ -132,8 +161,11 @@ struct Upper {
     private static func ephemeral(_ manage: Manage) throws -> Upper {
         let all = manage.places.ephemeral
         try Files.makeDirectories(all)
-        for name in try Descriptor.open(all, [.readOnly, .directory]).names() {
-            if try Files.isLocked(all + "/" + name) { continue }
+        // Held while folders are made and swept: one that is not locked yet is not taken for debris.
+        let gate = try Descriptor.open(all, [.readOnly, .directory])
+        try gate.lock(wait: true)
+        for name in try gate.names() {
+            do throws(Errno) { if try Files.isLocked(all + "/" + name) { continue } } catch { continue }
             try manage.run(["__remove-tree", all + "/" + name])
         }
         let folder = "\(all)/\(Process.id)-\(Clock.milliseconds)"

@@ -50,6 +50,9 @@ static inline int sb_clone3(uint64_t flags, int *pidfd) {
 
 // clone(2) as vfork(2) does it: the child runs `body` on a stack of its own in this process's memory, and this process
 // waits until the child has executed a program or ended. Copies no page tables.
+// Gives back the memory of what start-up needed: program pages that can be read again, and free heap (madvise(2)).
+void sb_release_memory(void);
+
 int sb_vfork_call(int (*body)(void *), void *context);
 
 static inline int sb_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
@@ -118,6 +121,12 @@ static inline int sb_signal_code(const siginfo_t *info) { return info->si_code; 
 static inline int sb_signal_number(const siginfo_t *info) { return info->si_signo; }
 
 static inline uint64_t sb_mount_attr_size(void) { return sizeof(struct mount_attr); }
+
+// A program by descriptor (execveat(2)), with this process's environment.
+static inline int sb_execute_descriptor(int fd, char *const *words) {
+    return (int)syscall(SYS_execveat, fd, "", words, environ, AT_EMPTY_PATH);
+}
+static const int32_t SB_ALL_SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 
 // Enumerations of the kernel's headers that Swift reads more easily as plain values.
 enum {
