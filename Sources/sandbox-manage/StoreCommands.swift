@@ -103,7 +103,7 @@ struct ChangeRow: Codable {
     init(_ change: Change) {
         kind = change.kind
         path = "/" + String(decoding: change.path.bytes, as: UTF8.self)
-        type = "\(change.type)"
+        type = change.type == .regular ? "file" : "\(change.type)"
         size = change.size
     }
 }
