@@ -27,44 +27,64 @@ public struct ChangesOutput {
 
     /// As tree(1) draws it; `+`, `~` and `-` mark what was added, modified and deleted.
     public var tree: String {
-        var top = Node()
-        for change in changes { top.insert(change, change.path.names[...]) }
-        return changes.isEmpty ? "" : "/\n" + draw(top, indent: "")
-    }
-
-    private struct Node {
-        var change: Change?
-        var children: [(name: FileName, node: Node)] = []
-
-        mutating func insert(_ change: Change, _ names: ArraySlice<FileName>) {
-            guard let name = names.first else {
-                self.change = change
-                return
-            }
-            // Changes come sorted, so that a folder's stand together.
-            if children.last?.name != name { children.append((name, Node())) }
-            children[children.count - 1].node.insert(change, names.dropFirst())
-        }
-    }
-
-    private func draw(_ node: Node, indent: String) -> String {
-        var text = ""
-        for (index, child) in node.children.enumerated() {
-            let isLast = index == node.children.count - 1
-            var name = shown(child.name.bytes)
-            if let change = child.node.change {
-                let mark =
-                    switch change.kind {
-                    case .added: "+ "
-                    case .modified: "~ "
-                    case .deleted: "- "
-                    }
-                name = coloured(mark + name, change.kind)
-            }
-            text += indent + (isLast ? "└── " : "├── ") + name + "\n"
-            text += draw(child.node, indent: indent + (isLast ? "    " : "│   "))
+        if changes.isEmpty { return "" }
+        var text = "/\n"
+        var bars: [String] = []
+        for row in rows() {
+            bars.removeLast(bars.count - row.depth)
+            text += bars.joined() + (row.isLast ? "└── " : "├── ") + label(row) + "\n"
+            bars.append(row.isLast ? "    " : "│   ")
         }
         return text
+    }
+
+    /// A line of the tree: a change, or a folder that only leads to some.
+    private struct Row {
+        let name: FileName
+        /// 0 for what lies in the root.
+        let depth: Int
+        let change: Change?
+        var isLast = true
+    }
+
+    /// From the top down, what a folder holds right behind it.
+    private func rows() -> [Row] {
+        var rows: [Row] = []
+        var above: [FileName] = []
+        for change in changes.sorted(by: { Self.grouped($0.path).lexicographicallyPrecedes(Self.grouped($1.path)) }) {
+            let names = change.path.names
+            let shared = zip(above, names).prefix { $0 == $1 }.count
+            for depth in shared..<names.count {
+                rows.append(Row(name: names[depth], depth: depth, change: depth == names.count - 1 ? change : nil))
+            }
+            above = names
+        }
+        // Seen from the end, the first at a depth is the last of its folder; what stands above starts a new one.
+        var isFollowed: [Bool] = []
+        for index in rows.indices.reversed() {
+            let depth = rows[index].depth
+            if isFollowed.count > depth + 1 { isFollowed.removeLast(isFollowed.count - depth - 1) }
+            while isFollowed.count <= depth { isFollowed.append(false) }
+            rows[index].isLast = !isFollowed[depth]
+            isFollowed[depth] = true
+        }
+        return rows
+    }
+
+    /// With the lowest byte for `/`, what a folder holds sorts right behind it: `a/x` before `a-b`.
+    private static func grouped(_ path: TreePath) -> some Sequence<UInt8> {
+        path.bytes.lazy.map { $0 == UInt8(ascii: "/") ? 0 : $0 }
+    }
+
+    private func label(_ row: Row) -> String {
+        guard let change = row.change else { return shown(row.name.bytes) }
+        let mark =
+            switch change.kind {
+            case .added: "+ "
+            case .modified: "~ "
+            case .deleted: "- "
+            }
+        return coloured(mark + shown(row.name.bytes), change.kind)
     }
 
     private func coloured(_ text: String, _ kind: Change.Kind) -> String {

@@ -44,17 +44,19 @@ public struct KeptSandboxes {
 
     private func isRunning(_ folder: String) throws(Errno) -> Bool { try Files.isLocked(folder + "/lock") }
 
-    private static func size(of folder: borrowing Descriptor) throws(Errno) -> Int64 {
+    /// Folders wait by their path: a sandbox may have nested them without end.
+    private static func size(of top: borrowing Descriptor) throws(Errno) -> Int64 {
         var total: Int64 = 0
-        for name in try folder.fileNames() {
-            guard let status = try folder.status(of: name) else { continue }
-            if status.kind == .directory {
-                do throws(Errno) {
-                    total += try size(of: folder.open(name, [.readOnly, .directory, .noFollow]))
-                } catch .access { continue }
-            } else if status.kind == .regular {
-                total += status.size
-            }
+        var waiting = [TreePath.root]
+        while let path = waiting.popLast() {
+            do throws(Errno) {
+                let folder = try top.open(beneath: path, [.readOnly, .directory])
+                for name in try folder.fileNames() {
+                    guard let status = try folder.status(of: name) else { continue }
+                    if status.kind == .directory { waiting.append(path.appending(name)) }
+                    if status.kind == .regular { total += status.size }
+                }
+            } catch .access { continue } catch .noEntry { continue } catch .notDirectory { continue }
         }
         return total
     }

@@ -1,5 +1,7 @@
 // Names and paths inside a tree, as bytes: what an archive or a sandbox laid down need not be UTF-8.
 
+import Glibc
+
 /// A name in a folder: 1 or more bytes without `/` and NUL, and neither `.` nor `..`.
 public struct FileName: Hashable, Comparable, Sendable {
     /// As C wants it, with the NUL at the end.
@@ -61,6 +63,7 @@ public struct TreePath: Hashable, Comparable, Sendable {
 
     /// Byte order: a folder comes before what it holds.
     public static func < (left: TreePath, right: TreePath) -> Bool {
-        left.bytes.lexicographicallyPrecedes(right.bytes)
+        let order = unsafe memcmp(left.bytes, right.bytes, min(left.bytes.count, right.bytes.count))
+        return order == 0 ? left.bytes.count < right.bytes.count : order < 0
     }
 }

@@ -19,24 +19,22 @@ extension Descriptor {
     /// the path: it is walked in pieces shorter than PATH_MAX.
     public borrowing func open(beneath path: TreePath, _ flags: OpenFlags) throws(Errno) -> Descriptor {
         var folder: SharedDescriptor?
-        var piece: [CChar] = []
-        for name in path.names {
-            if piece.count + name.characters.count > 2048 {
-                folder = SharedDescriptor(try openPiece(from: folder, piece, [.path, .directory]))
-                piece = []
-            }
-            if !piece.isEmpty { piece.append(CChar(bitPattern: UInt8(ascii: "/"))) }
-            piece += name.characters.dropLast()
+        var rest = path.bytes[...]
+        while rest.count > 4000 {
+            // No name is longer than 255 bytes.
+            guard let slash = rest.prefix(4000).lastIndex(of: UInt8(ascii: "/")) else { throw Errno(ENAMETOOLONG) }
+            folder = SharedDescriptor(try openPiece(from: folder, rest[..<slash], [.path, .directory]))
+            rest = rest[(slash + 1)...]
         }
-        if piece.isEmpty { piece = [CChar(bitPattern: UInt8(ascii: "."))] }
-        return try openPiece(from: folder, piece, flags)
+        return try openPiece(from: folder, rest.isEmpty ? [UInt8(ascii: ".")] : rest, flags)
     }
 
     private borrowing func openPiece(
-        from folder: SharedDescriptor?, _ piece: [CChar], _ flags: OpenFlags
+        from folder: SharedDescriptor?, _ piece: ArraySlice<UInt8>, _ flags: OpenFlags
     ) throws(Errno) -> Descriptor {
-        guard let folder else { return try openCharacters(piece + [0], flags) }
-        return try folder.descriptor.openCharacters(piece + [0], flags)
+        let characters = piece.map { CChar(bitPattern: $0) } + [0]
+        guard let folder else { return try openCharacters(characters, flags) }
+        return try folder.descriptor.openCharacters(characters, flags)
     }
 
     private borrowing func openCharacters(
@@ -181,7 +179,8 @@ extension Descriptor {
             let start = done
             done += try call {
                 unsafe bytes.withUnsafeBytes {
-                    unsafe pwrite(number, $0.baseAddress! + start, $0.count - start, off_t(offset) + off_t(start))
+                    let rest = unsafe UnsafeRawBufferPointer(rebasing: $0[start...])
+                    return unsafe pwrite(number, rest.baseAddress, rest.count, off_t(offset) + off_t(start))
                 }
             }
         }
@@ -194,7 +193,10 @@ extension Descriptor {
         while done < bytes.byteCount {
             let start = done
             done += try call {
-                unsafe bytes.withUnsafeBytes { unsafe Glibc.write(number, $0.baseAddress! + start, $0.count - start) }
+                unsafe bytes.withUnsafeBytes {
+                    let rest = unsafe UnsafeRawBufferPointer(rebasing: $0[start...])
+                    return unsafe Glibc.write(number, rest.baseAddress, rest.count)
+                }
             }
         }
     }

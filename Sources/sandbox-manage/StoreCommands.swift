@@ -70,13 +70,27 @@ struct DiffCommand: ParsableCommand {
             let rows = changes.map(ChangeRow.init)
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            print(String(decoding: try encoder.encode(rows), as: UTF8.self))
+            print(terminalSafe(try encoder.encode(rows)))
             return
         }
         let isColoured = isatty(1) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
         let output = ChangesOutput(changes, isColoured: isColoured)
         print(tree ? output.tree : output.lines, terminator: "")
     }
+}
+
+/// JSON with DEL and the C1 controls as escapes too: the encoder leaves them, and a terminal obeys them. They stand in
+/// strings only.
+private func terminalSafe(_ json: Data) -> String {
+    var text = ""
+    for scalar in String(decoding: json, as: UTF8.self).unicodeScalars {
+        if (0x7f...0x9f).contains(scalar.value) {
+            text += "\\u00" + String(scalar.value, radix: 16)
+        } else {
+            text.unicodeScalars.append(scalar)
+        }
+    }
+    return text
 }
 
 /// One change, for programs.
@@ -89,7 +103,7 @@ struct ChangeRow: Codable {
     init(_ change: Change) {
         kind = change.kind
         path = "/" + String(decoding: change.path.bytes, as: UTF8.self)
-        type = "\(change.type)"
+        type = change.type == .regular ? "file" : "\(change.type)"
         size = change.size
     }
 }
