@@ -64,7 +64,8 @@ let package = Package(
 
         .testTarget(name: "LaunchPlanTests", dependencies: ["LaunchPlan", "SandboxPolicy"], swiftSettings: strict),
         .testTarget(
-            name: "ImageStoreTests", dependencies: ["ImageStore", "LinuxSystem", "SandboxPolicy"], swiftSettings: strict),
+            name: "ImageStoreTests", dependencies: ["ImageStore", "LinuxSystem", "SandboxPolicy"], swiftSettings: strict
+        ),
         // Runs the built binary and looks at the world from inside.
         .testTarget(name: "LauncherTests", dependencies: ["LinuxSystem"], swiftSettings: strict),
         .testTarget(name: "SandboxPolicyTests", dependencies: ["SandboxPolicy"], swiftSettings: strict),

@@ -58,7 +58,8 @@ struct Child {
         // Copied before this process's own command line is overwritten: it may name what the sandbox is not to know.
         let words = ProgramWords(launch.words, tail: launch.tail)
         OwnCommandLine.replace(with: "sandbox-init")
-        let start = CommandStart(execution: launch.plan.execution, filter: launch.filter, words: words, report: report.raw)
+        let start = CommandStart(
+            execution: launch.plan.execution, filter: launch.filter, words: words, report: report.raw)
         do throws(Errno) {
             command = try Namespacing.startSharingMemory {
                 do throws(LaunchFailure) { try start.run() } catch { Self.fail(error, report) }

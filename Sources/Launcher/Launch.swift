@@ -59,7 +59,9 @@ public struct Launch {
             Self.collect(child)
             throw error
         }
-        return withExtendedLifetime(alive) { Supervisor(child: child, timeout: timeout, hasOwnSession: hasOwnSession, timedOut: timedOut).run() }
+        return withExtendedLifetime(alive) {
+            Supervisor(child: child, timeout: timeout, hasOwnSession: hasOwnSession, timedOut: timedOut).run()
+        }
     }
 
     /// Blocks until the report pipe closes, as it does when the command has been executed.

@@ -10,7 +10,8 @@ public func quoted(_ text: String) -> String {
         case "\t": shown += "\\t"
         case _ where scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value):
             shown += "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
-        case _ where (0x202a...0x202e).contains(scalar.value) || (0x2066...0x2069).contains(scalar.value)
+        case _
+        where (0x202a...0x202e).contains(scalar.value) || (0x2066...0x2069).contains(scalar.value)
             || scalar.value == 0x061c:
             shown += "\\u{" + String(scalar.value, radix: 16) + "}"
         default: shown.unicodeScalars.append(scalar)

@@ -36,7 +36,8 @@ struct Run {
     func run() throws -> Int32 {
         if let number = StandardDescriptors.folder {
             throw RunError(
-                "descriptor \(number) is a folder of the host, which would lead out of the sandbox; redirect it to a file")
+                "descriptor \(number) is a folder of the host, which would lead out of the sandbox; redirect it to a file"
+            )
         }
         let profile = try profileSettings()
         let root = try Root.find(subject, manage.places)
