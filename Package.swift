@@ -47,7 +47,8 @@ let package = Package(
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
 
         // The manager: dynamic, convenience before microseconds.
-        .target(name: "Seccomp", dependencies: ["CSeccomp", "SandboxPolicy"], swiftSettings: strict),
+        .target(
+            name: "Seccomp", dependencies: ["CSeccomp", "LinuxSystem", "SandboxPolicy"], swiftSettings: strict),
         .target(
             name: "ImageStore", dependencies: ["LinuxSystem", "SandboxPolicy", "CArchive", "CCrypto"],
             swiftSettings: strict),
@@ -62,12 +63,14 @@ let package = Package(
             swiftSettings: strict),
 
         .testTarget(name: "LaunchPlanTests", dependencies: ["LaunchPlan", "SandboxPolicy"], swiftSettings: strict),
-        .testTarget(name: "SeccompTests", dependencies: ["Seccomp"], swiftSettings: strict),
         // Runs the built binary and looks at the world from inside.
         .testTarget(name: "LauncherTests", dependencies: ["LinuxSystem"], swiftSettings: strict),
         .testTarget(name: "SandboxPolicyTests", dependencies: ["SandboxPolicy"], swiftSettings: strict),
         .testTarget(
             name: "ProfilesTests", dependencies: ["Profiles", "SandboxPolicy", "LinuxSystem"], swiftSettings: strict),
+        .testTarget(
+            name: "SeccompTests", dependencies: ["Seccomp", "CSeccomp", "SandboxPolicy", "LinuxSystem"],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

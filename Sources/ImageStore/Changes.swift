@@ -88,7 +88,9 @@ private struct ChangeWalk {
     mutating func opened(at place: String) throws(Errno) -> [SharedDescriptor] {
         var folders: [SharedDescriptor] = []
         for lower in lowers where lower.place == place {
-            do throws(Errno) { folders.append(SharedDescriptor(try .open(lower.folder, [.readOnly, .directory]))) } catch {
+            do throws(Errno) {
+                folders.append(SharedDescriptor(try .open(lower.folder, [.readOnly, .directory])))
+            } catch {
                 missing = .lowerGone(lower.folder, error)
                 throw error
             }

@@ -23,8 +23,8 @@ public struct ImageStore: Sendable {
         let source = try Self.open(file)
         let lock = try Writing(places)
         defer { lock.end() }
-        let blob = try lock.aside(in: places.blobs, "blob")
-        let tree = try lock.aside(in: places.data + "/layers", "layer")
+        let blob = try lock.aside(in: places.blobs, .blob)
+        let tree = try lock.aside(in: places.data + "/layers", .layer)
         do throws(ImageStoreError) {
             let digest = try unpack(source, file, keptAt: blob, into: tree, mode, progress)
             try lock.keep(blob, as: places.blobs + "/" + digest.dropFirst(7))
@@ -43,7 +43,7 @@ public struct ImageStore: Sendable {
         defer { lock.end() }
         for digest in layers where !Files.isAccessible(places.layer(digest, mode), 0) {
             let blob = places.blobs + "/" + digest.dropFirst(7)
-            let tree = try lock.aside(in: places.data + "/layers", "layer")
+            let tree = try lock.aside(in: places.data + "/layers", .layer)
             do throws(ImageStoreError) {
                 guard try unpack(try Self.open(blob), blob, keptAt: nil, into: tree, mode, { _ in }) == digest else {
                     throw .changedBlob(blob)
@@ -64,7 +64,7 @@ public struct ImageStore: Sendable {
         let source = try Self.open(file)
         let lock = try Writing(places)
         defer { lock.end() }
-        let tree = try lock.aside(in: Self.parent(folder), "layer")
+        let tree = try lock.aside(in: Self.parent(folder), .layer)
         do throws(ImageStoreError) {
             _ = try unpack(source, file, keptAt: nil, into: tree, mode, { _ in })
             try lock.keep(tree, as: folder)
@@ -77,7 +77,7 @@ public struct ImageStore: Sendable {
     private func writeRecord(
         _ record: ImageRecord, _ reference: ImageReference, _ lock: Writing
     ) throws(ImageStoreError) {
-        let aside = try lock.aside(in: places.images, "record")
+        let aside = try lock.aside(in: places.images, .record)
         do throws(Errno) {
             let file = try Descriptor.open(aside, [.writeOnly, .create, .exclusive, .noFollow], mode: 0o600)
             try file.write(record.encoded)

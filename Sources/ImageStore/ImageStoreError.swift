@@ -31,7 +31,8 @@ extension EntryFault: CustomStringConvertible {
         case .throughLink(let link): "leads through the symbolic link \(shownQuoted(link))"
         case .throughFile(let file): "leads through \(shownQuoted(file)), which is not a folder"
         case .linkOutside(let target): "is a hard link to \(shownQuoted(target)), outside of the root"
-        case .linkMissing(let target): "is a hard link to \(shownQuoted(target)), which the archive has not laid before it"
+        case .linkMissing(let target):
+            "is a hard link to \(shownQuoted(target)), which the archive has not laid before it"
         case .linkThroughLink(let target): "is a hard link to \(shownQuoted(target)), through a symbolic link"
         case .linkToFolder(let target): "is a hard link to \(shownQuoted(target)), which is a folder"
         case .owner(let user, let group):
@@ -82,13 +83,16 @@ extension ImageStoreError: CustomStringConvertible {
         case .emptySource(let source): "\(shownQuoted(source)) is empty; give a tar file of a root file system"
         case .notTar(let source):
             "\(shownQuoted(source)) is not a tar file (plain, gzip, zstd, xz or bzip2); give one of a root file system"
-        case .noEntries(let source): "the archive \(shownQuoted(source)) holds no files; give a tar file of a root file system"
+        case .noEntries(let source):
+            "the archive \(shownQuoted(source)) holds no files; give a tar file of a root file system"
         case .damaged(let source, let reason):
             "the archive \(shownQuoted(source)) is damaged: \(shown(reason.utf8)); get it again and check its sum"
         case .entry(let source, let name, let fault):
             "the entry \(shownQuoted(name)) of \(shownQuoted(source)) \(fault); nothing was kept of this archive"
-        case .noSpace(let path): "no space left for \(shownQuoted(path)); free some there, or set XDG_DATA_HOME to a larger disk"
-        case .system(let action, let path, let errno): "can't \(action) \(shownQuoted(path)): \(errno); check owner and mode"
+        case .noSpace(let path):
+            "no space left for \(shownQuoted(path)); free some there, or set XDG_DATA_HOME to a larger disk"
+        case .system(let action, let path, let errno):
+            "can't \(action) \(shownQuoted(path)): \(errno); check owner and mode"
         case .unknownImage(let name, let near):
             "no image \(shownQuoted(name)) in the store\(Self.suggestion(near)); sandbox images lists them"
         case .damagedRecord(let name): "the record of image \(shownQuoted(name)) can't be read; import the image again"

@@ -146,7 +146,8 @@ struct Unpacker {
     ) throws(EntryFault) {
         do throws(Errno) {
             try makeWay(for: name, in: parent)
-            let file = SharedDescriptor(try parent.descriptor.open(name, [.writeOnly, .create, .exclusive], mode: 0o600))
+            let file = SharedDescriptor(
+                try parent.descriptor.open(name, [.writeOnly, .create, .exclusive], mode: 0o600))
             switch content(file.descriptor) {
             case nil: break
             case .write(let errno): throw errno
@@ -236,7 +237,8 @@ struct Unpacker {
 
     private func ids(_ entry: TarEntry) throws(Errno) -> (UInt32, UInt32) {
         // The greatest number is "no change" to chown(2).
-        guard let user = UInt32(exactly: entry.user), let group = UInt32(exactly: entry.group), user != .max, group != .max
+        guard let user = UInt32(exactly: entry.user), let group = UInt32(exactly: entry.group), user != .max,
+            group != .max
         else { throw .invalid }
         return (user, group)
     }

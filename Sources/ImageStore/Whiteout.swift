@@ -49,10 +49,14 @@ enum Whiteout {
         }
     }
 
-    static func isWhiteout(_ status: FileStatus) -> Bool { status.kind == .characterDevice && status.specialDevice == 0 }
+    static func isWhiteout(_ status: FileStatus) -> Bool {
+        status.kind == .characterDevice && status.specialDevice == 0
+    }
 
     /// Whether `name` in a folder of an upper or lower layer hides what lies below it.
-    static func isWhiteout(_ status: FileStatus, _ name: FileName, in folder: borrowing Descriptor) throws(Errno) -> Bool {
+    static func isWhiteout(_ status: FileStatus, _ name: FileName, in folder: borrowing Descriptor) throws(Errno)
+        -> Bool
+    {
         if isWhiteout(status) { return true }
         guard status.kind == .regular, status.size == 0 else { return false }
         return try folder.open(name, .link).wholeAttribute(fileAttribute) != nil

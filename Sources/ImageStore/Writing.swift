@@ -9,6 +9,9 @@ struct Writing {
     private let data: String
     private static let mark = ".tmp-"
 
+    /// What is made aside.
+    enum Part: String, CaseIterable { case blob, layer, record }
+
     /// Makes the store's folders, waits for another writer to end, and removes what a killed one has left.
     init(_ places: Places) throws(ImageStoreError) {
         data = places.data
@@ -26,9 +29,9 @@ struct Writing {
     func end() { withExtendedLifetime(lock) {} }
 
     /// A new name in `folder` for something unfinished.
-    func aside(in folder: String, _ what: String) throws(ImageStoreError) -> String {
+    func aside(in folder: String, _ part: Part) throws(ImageStoreError) -> String {
         do throws(Errno) { try Files.makeDirectories(folder) } catch { throw .writing("make", folder, error) }
-        return "\(folder)/\(Self.mark)\(Process.id)-\(what)"
+        return "\(folder)/\(Self.mark)\(Process.id)-\(part.rawValue)"
     }
 
     /// Gives something finished its name, once all of it is on the disk; what has that name already is the same.
@@ -49,9 +52,15 @@ struct Writing {
 
     private static func clear(_ folder: String) throws(Errno) {
         let opened = try Descriptor.open(folder, [.readOnly, .directory])
-        for name in try opened.fileNames() where name.bytes.starts(with: Array(mark.utf8)) {
+        for name in try opened.fileNames() where isAside(name) {
             // What belongs to ids that are not mapped now goes when they are.
             do throws(Errno) { try opened.removeTree(name) } catch { continue }
         }
+    }
+
+    /// Others may put things aside in the same folder: theirs end otherwise.
+    private static func isAside(_ name: FileName) -> Bool {
+        let text = String(decoding: name.bytes, as: UTF8.self)
+        return text.hasPrefix(mark) && Part.allCases.contains { text.hasSuffix("-" + $0.rawValue) }
     }
 }

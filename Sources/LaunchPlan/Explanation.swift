@@ -58,7 +58,8 @@ public struct Explanation {
     private var jsonText: String {
         let settings = policy.settings.filter { $0.option != .explain }.map {
             JSON.object([
-                ("option", .string($0.option.rawValue)), ("value", .string($0.value)), ("origin", .string($0.origin.word)),
+                ("option", .string($0.option.rawValue)), ("value", .string($0.value)),
+                ("origin", .string($0.origin.word)),
             ])
         }
         func ranges(_ ranges: [IDRange]) -> JSON {

@@ -30,7 +30,9 @@ public struct IdentityMap: Equatable, Sendable {
             self.init(mode: .range, uids: range, gids: range, writer: .launcher)
             return
         }
-        if let helpers = facts.mapHelpers, let uids = facts.subordinateUIDs.first, let gids = facts.subordinateGIDs.first {
+        if let helpers = facts.mapHelpers, let uids = facts.subordinateUIDs.first,
+            let gids = facts.subordinateGIDs.first
+        {
             self.init(
                 mode: .range,
                 uids: [

@@ -98,7 +98,8 @@ public struct LaunchFailure: Error, Equatable, Sendable {
     public func message(_ plan: LaunchPlan, reason: String) -> String {
         switch stage {
         case .namespaces: return namespacesMessage(reason)
-        case .identity: return "can't write the id map: \(reason); check /etc/subuid and /etc/subgid, or use --id-map single"
+        case .identity:
+            return "can't write the id map: \(reason); check /etc/subuid and /etc/subgid, or use --id-map single"
         case .step(let index):
             guard plan.steps.indices.contains(index) else { return "step \(index) failed: \(reason)" }
             let step = plan.steps[index]
@@ -149,7 +150,8 @@ public struct LaunchFailure: Error, Equatable, Sendable {
         case (.copyTree, Number.noEntry): "; the source of a bind must exist"
         case (.attach, Number.noEntry), (.mount, Number.noEntry), (.attach, Number.readOnly), (.mount, Number.readOnly):
             "; the place is not in the image and can't be made there"
-        case (.attach, Number.loop), (.mount, Number.loop), (.attach, Number.notDirectory), (.mount, Number.notDirectory):
+        case (.attach, Number.loop), (.mount, Number.loop), (.attach, Number.notDirectory),
+            (.mount, Number.notDirectory):
             "; the image has something else at this place than a file or folder to mount on"
         default: ""
         }

@@ -124,7 +124,9 @@ extension LaunchPlan {
             for depth in names.indices {
                 let path = "/" + names[...depth].joined(separator: "/")
                 let isFile = wanted.isFile && depth == names.endIndex - 1
-                if !points.contains(where: { $0.path == path }) { points.append(MountPoint(path: path, isFile: isFile)) }
+                if !points.contains(where: { $0.path == path }) {
+                    points.append(MountPoint(path: path, isFile: isFile))
+                }
             }
         }
         return points
@@ -153,7 +155,8 @@ extension LaunchPlan {
         return (open(folders.upper), open(folders.work), folders.disposable)
     }
 
-    private func upperFolder(_ opened: (upper: Slot, work: Slot, disposable: Bool)?, _ subfolder: String) -> UpperFolder {
+    private func upperFolder(_ opened: (upper: Slot, work: Slot, disposable: Bool)?, _ subfolder: String) -> UpperFolder
+    {
         if request.policy.readOnly { return .none }
         guard let opened else { return .memory(subfolder == "." ? "root" : subfolder) }
         return .slots(
@@ -182,7 +185,8 @@ extension LaunchPlan {
         let entries = request.facts.hostRoot.filter { !skipped.contains($0.name) }
         var folders: [(name: String, slot: Slot)] = []
         for entry in entries where entry.kind == .folder { folders.append((entry.name, open("/" + entry.name))) }
-        mountScratch(mountPoints.filter { point in !entries.contains { "/" + $0.name == point.path && $0.kind != .folder } })
+        mountScratch(
+            mountPoints.filter { point in !entries.contains { "/" + $0.name == point.path && $0.kind != .folder } })
         for entry in entries {
             switch entry.kind {
             case .folder: steps.append(.makeFolder(scratch: "points/" + entry.name, mode: 0o755))
@@ -190,7 +194,8 @@ extension LaunchPlan {
             }
         }
         steps.append(
-            .mountOverlay(at: "/", lowers: layers + [.scratch("files"), .scratch("points")], upper: upperFolder(upper, ".")))
+            .mountOverlay(
+                at: "/", lowers: layers + [.scratch("files"), .scratch("points")], upper: upperFolder(upper, ".")))
         for (name, slot) in folders {
             var stack: [LowerFolder] = [.slot(slot)]
             if name == "etc" { stack.insert(.scratch("files/etc"), at: 0) }
@@ -214,7 +219,9 @@ extension LaunchPlan {
         }
         steps.append(.makeFolder(scratch: "files", mode: 0o755))
         steps.append(.makeFolder(scratch: "files/etc", mode: 0o755))
-        for (name, content) in generatedFiles { steps.append(.writeFile(scratch: "files/etc/" + name, content: content)) }
+        for (name, content) in generatedFiles {
+            steps.append(.writeFile(scratch: "files/etc/" + name, content: content))
+        }
         if request.identity.mode == .single {
             // apt drops to a user of its own to download, and checks that it got there; here there is no second id.
             steps.append(.makeFolder(scratch: "files/etc/apt", mode: 0o755))
@@ -292,7 +299,8 @@ extension LaunchPlan {
                     return make(request, user: nil, ownNamespace: false)
                 }
                 throw PolicyError(
-                    "--user \(quoted(user.user)): with one id mapped, a user is a number; use --id-map range or a number")
+                    "--user \(quoted(user.user)): with one id mapped, a user is a number; use --id-map range or a number"
+                )
             }
             ownNamespace = user.uid != 0 || (user.gid ?? 0) != 0
         } else if let uid = policy.user?.uid, !request.identity.hasUser(uid) {

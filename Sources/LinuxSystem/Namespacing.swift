@@ -20,7 +20,8 @@ public enum Namespacing {
         let held = unsafe Unmanaged.passRetained(Body(body))
         defer { unsafe held.release() }
         return try call {
-            unsafe sb_vfork_call({ unsafe Unmanaged<Body>.fromOpaque($0!).takeUnretainedValue().run() }, held.toOpaque())
+            unsafe sb_vfork_call(
+                { unsafe Unmanaged<Body>.fromOpaque($0!).takeUnretainedValue().run() }, held.toOpaque())
         }
     }
 
@@ -118,7 +119,8 @@ public enum OwnCommandLine {
     /// Overwrites all words of the command line, in place.
     public static func replace(with text: String) {
         let count = Int(CommandLine.argc)
-        guard count > 0, let first = unsafe CommandLine.unsafeArgv[0], let last = unsafe CommandLine.unsafeArgv[count - 1]
+        guard count > 0, let first = unsafe CommandLine.unsafeArgv[0],
+            let last = unsafe CommandLine.unsafeArgv[count - 1]
         else { return }
         // The words lie one behind the other (proc(5), /proc/pid/cmdline).
         let size = unsafe last - first + strlen(last)

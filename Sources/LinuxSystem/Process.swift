@@ -122,7 +122,8 @@ public enum ExitStatus: Equatable, Sendable {
     case signalled(Int32)
 
     init(waitStatus: Int32) {
-        self = sb_exited(waitStatus) != 0
+        self =
+            sb_exited(waitStatus) != 0
             ? .exited(sb_exit_status(waitStatus)) : .signalled(sb_term_signal(waitStatus))
     }
 

@@ -7,7 +7,9 @@ public enum Nearest {
         var best: (name: String, distance: Int)?
         for candidate in candidates {
             let edits = distance(Array(word.utf8), Array(candidate.utf8))
-            if edits <= max(1, candidate.utf8.count / 3), edits < best?.distance ?? Int.max { best = (candidate, edits) }
+            if edits <= max(1, candidate.utf8.count / 3), edits < best?.distance ?? Int.max {
+                best = (candidate, edits)
+            }
         }
         return best?.name
     }

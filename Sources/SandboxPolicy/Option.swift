@@ -12,8 +12,9 @@ public enum Option: String, CaseIterable, Sendable, Hashable {
     case envFile = "env-file"
     case user, hostname, entrypoint, command
     case network
-    case capAdd = "cap-add"
+    // Taken away first: `--cap-drop ALL --cap-add CAP_KILL` leaves the one.
     case capDrop = "cap-drop"
+    case capAdd = "cap-add"
     case seccomp
     case idMap = "id-map"
     case timeout
@@ -130,7 +131,8 @@ extension Option {
                 trust: true)
         case .user:
             Self.make(
-                .required("NAME|UID[:GROUP|GID]"), .last, .process, "who the command runs as inside (default: the image's)",
+                .required("NAME|UID[:GROUP|GID]"), .last, .process,
+                "who the command runs as inside (default: the image's)",
                 short: "u")
         case .hostname:
             Self.make(.required("NAME"), .last, .process, "the host name inside (default: sandbox)")
@@ -151,7 +153,8 @@ extension Option {
             Self.make(.required("CAP|ALL"), .append, .isolation, "take a capability away")
         case .seccomp:
             Self.make(
-                .required("default|none|FILE"), .last, .isolation, "the filter for system calls, in OCI format", trust: true,
+                .required("default|none|FILE"), .last, .isolation, "the filter for system calls, in OCI format",
+                trust: true,
                 choices: ["default", "none"])
         case .idMap:
             Self.make(
@@ -173,7 +176,8 @@ extension Option {
                 choices: ["none", "host"])
         case .explain:
             Self.make(
-                .optional("json"), .last, .run, "print the policy, where each value comes from, and the plan; do not run",
+                .optional("json"), .last, .run,
+                "print the policy, where each value comes from, and the plan; do not run",
                 place: .commandLine, choices: ["json"])
         case .quiet:
             Self.make(.flag, .last, .run, "say nothing but errors", place: .commandLine, short: "q")

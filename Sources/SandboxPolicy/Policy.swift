@@ -66,6 +66,11 @@ public struct UserChoice: Equatable, Sendable {
 public struct Variable: Equatable, Sendable {
     public var name: String
     public var value: String?
+
+    public init(name: String, value: String?) {
+        self.name = name
+        self.value = value
+    }
 }
 
 /// What runs once before the first use of an image with a profile.
@@ -209,7 +214,8 @@ extension Policy {
 
     private static func sandboxName(_ setting: Setting) throws(PolicyError) -> String {
         guard isSandboxName(setting.value) else {
-            throw PolicyError(setting, "a name is 1 to 64 letters, digits, `.`, `_` or `-`, and begins with a letter or digit")
+            throw PolicyError(
+                setting, "a name is 1 to 64 letters, digits, `.`, `_` or `-`, and begins with a letter or digit")
         }
         return setting.value
     }

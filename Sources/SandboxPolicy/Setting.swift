@@ -117,7 +117,9 @@ public enum Words {
     }
 
     public static func split(_ bytes: [UInt8]) -> [String] {
-        var words = bytes.split(separator: 0, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
+        var words = bytes.split(separator: 0, omittingEmptySubsequences: false).map {
+            String(decoding: $0, as: UTF8.self)
+        }
         if words.last == "" { words.removeLast() }
         return words
     }

@@ -1,35 +1,71 @@
-// `__filter`: compiles a system call filter for the launcher's cache.
+// `__filter`: compiles a system call filter for the launcher, which keeps the result.
 
 import ArgumentParser
-import Foundation
 import LinuxSystem
 import SandboxPolicy
 import Seccomp
 
 struct FilterCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "__filter", shouldDisplay: false)
+    static let configuration = CommandConfiguration(
+        commandName: "__filter", abstract: "Compile a system call filter for the launcher.", shouldDisplay: false)
 
-    @ArgumentParser.Argument(help: "the filter in OCI format") var file: String
-    @ArgumentParser.Argument(help: "where the program is written") var output: String
-    @ArgumentParser.Option(help: "capabilities, with commas between") var caps = ""
-    @ArgumentParser.Flag(name: .customLong("emulate-root")) var emulateRoot = false
+    @ArgumentParser.Argument(help: "a filter in OCI format") var file: String
+    @ArgumentParser.Argument(help: "the file to write: struct sock_filter, as seccomp(2) takes it") var output: String
+    @ArgumentParser.Option(name: .customLong("caps"), help: "the capabilities held inside, with commas between")
+    var capabilities = ""
+    @ArgumentParser.Flag(help: "answer changes of owner and identity with success") var emulateRoot = false
 
     func run() throws {
-        let json: [UInt8]
-        do throws(Errno) { json = try Files.read(file, limit: 4 << 20) } catch {
-            throw FilterFileError(file: file, reason: error)
+        let program = try compile()
+        do throws(Errno) {
+            if let slash = output.lastIndex(of: "/"), slash != output.startIndex {
+                try Files.makeDirectories(String(output[..<slash]), mode: 0o700)
+            }
+            try Files.replace(output, with: program.bytes)
+        } catch {
+            throw FilterCommandError.notWritten(output, error)
         }
-        let filter = try SeccompFilter(json: Data(json), file: file)
-        let program = try filter.compile(
-            capabilities: Set(caps.split(separator: ",").map(String.init)), emulateRoot: emulateRoot,
-            kernel: Kernel.version)
-        if let slash = output.lastIndex(of: "/") { try Files.makeDirectories(String(output[..<slash])) }
-        try Files.replace(output, with: program)
+    }
+
+    private func compile() throws(FilterCommandError) -> FilterProgram {
+        let content: [UInt8]
+        do throws(Errno) { content = try Files.read(file) } catch { throw .unreadable(file, error) }
+        let (major, minor) = Kernel.version
+        let kernel = KernelVersion(major: major, minor: minor)
+        let target = FilterTarget(capabilities: try held(), kernel: kernel, emulateRoot: emulateRoot)
+        do throws(FilterError) {
+            return try FilterProfile(json: content).compiled(for: target)
+        } catch {
+            throw .bad(file, error)
+        }
+    }
+
+    private func held() throws(FilterCommandError) -> Set<Capability> {
+        var held: Set<Capability> = []
+        for name in capabilities.split(separator: ",") {
+            guard let capability = Capability(name: String(name)) else { throw .unknownCapability(String(name)) }
+            held.insert(capability)
+        }
+        return held
     }
 }
 
-struct FilterFileError: Error, CustomStringConvertible {
-    let file: String
-    let reason: Errno
-    var description: String { "--seccomp \(quoted(file)): \(reason)" }
+enum FilterCommandError: Error, CustomStringConvertible {
+    case unreadable(String, Errno)
+    case bad(String, FilterError)
+    case unknownCapability(String)
+    case notWritten(String, Errno)
+
+    var description: String {
+        switch self {
+        case .unreadable(let file, let errno):
+            "can't read the filter \(quoted(file)): \(errno); --seccomp takes default, none or the path of a file"
+        case .bad(let file, let error):
+            "the filter \(quoted(file)) is not usable: \(error)"
+        case .unknownCapability(let name):
+            "unknown capability \(quoted(name)); see capabilities(7)"
+        case .notWritten(let file, let errno):
+            "can't write \(quoted(file)): \(errno)"
+        }
+    }
 }

@@ -14,7 +14,8 @@ struct SetupCommand: ParsableCommand {
     @ArgumentParser.Option var unless: String?
     @ArgumentParser.Option(name: .customLong("on"), help: "DISTRIBUTION=COMMAND") var commands: [String] = []
     @ArgumentParser.Option(name: .customLong("layer")) var layers: [String] = []
-    @ArgumentParser.Option(name: .customLong("lower"), help: "a layer of the root, lowest first") var lowers: [String] = []
+    @ArgumentParser.Option(name: .customLong("lower"), help: "a layer of the root, lowest first") var lowers: [String] =
+        []
     @ArgumentParser.Flag var quiet = false
 
     func run() throws {

@@ -108,7 +108,8 @@ struct RemoveCommand: ParsableCommand {
 }
 
 /// Rows for programs and for people.
-private func list<Row: Codable>(_ rows: [Row], _ format: ListFormat, header: [String], cells: (Row) -> [String]) throws {
+private func list<Row: Codable>(_ rows: [Row], _ format: ListFormat, header: [String], cells: (Row) -> [String]) throws
+{
     if format == .json {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

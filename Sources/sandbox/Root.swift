@@ -51,7 +51,8 @@ struct Root {
             image.tag == "latest" ? [image.name, image.description] : [image.description]
         }
         let near = Nearest.suggestion(word, among: known)
-        return near.isEmpty ? "; bring it in with `sandbox import FILE \(word)`; `sandbox images` lists what is there" : near
+        return near.isEmpty
+            ? "; bring it in with `sandbox import FILE \(word)`; `sandbox images` lists what is there" : near
     }
 }
 

@@ -73,7 +73,8 @@ struct Run {
             if let subject = line.subject { return subject }
             if verb == .shell { return "host" }
             throw UsageError(
-                "say what to run on: sandbox run [OPTIONS] ROOTFS [COMMAND…], where ROOTFS is host, a folder, or an image")
+                "say what to run on: sandbox run [OPTIONS] ROOTFS [COMMAND…], where ROOTFS is host, a folder, or an image"
+            )
         }
     }
 
@@ -96,7 +97,8 @@ struct Run {
         let words = given.isEmpty ? policy.command : given
         if !(policy.entrypoint + words).isEmpty { return policy.entrypoint + words }
         if verb == .shell || verb == .start || policy.explain != nil { return ["/bin/sh"] }
-        throw UsageError("\(quoted(try subject)) names no command of its own: give one, as sandbox run … \(try subject) sh")
+        throw UsageError(
+            "\(quoted(try subject)) names no command of its own: give one, as sandbox run … \(try subject) sh")
     }
 
     /// Words that do not come from this process's own command line.

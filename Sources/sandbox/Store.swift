@@ -61,7 +61,9 @@ struct Store {
 
     /// What changes when the root does: digests of an image, the package databases of a folder or of this machine.
     private func identity(of source: RootSource) -> String {
-        let databases = ["/etc/os-release", "/usr/bin", "/lib/apk/db/installed", "/var/lib/dpkg/status", "/var/lib/rpm"]
+        let databases = [
+            "/etc/os-release", "/usr/bin", "/lib/apk/db/installed", "/var/lib/dpkg/status", "/var/lib/rpm",
+        ]
         switch source {
         case .host: return databases.map { FileStatus.stamp(of: $0) }.joined(separator: " ")
         case .folder(let path):
@@ -80,7 +82,10 @@ struct Store {
         }
         let emulate = identity.mode == .single
         let capabilities = policy.capabilities.map { $0.rawValue }.sorted()
-        let key = [file, FileStatus.stamp(of: file), "\(emulate)", "\(capabilities)", FileStatus.stamp(of: manage.installation.manage)]
+        let key = [
+            file, FileStatus.stamp(of: file), "\(emulate)", "\(capabilities)",
+            FileStatus.stamp(of: manage.installation.manage),
+        ]
         let path = places.filterCache + "/" + Places.key(key.joined(separator: "\u{0}"))
         if let filter = OwnFile.read(path), !filter.isEmpty { return filter }
         let names = policy.capabilities.map { "\($0)" }.sorted().joined(separator: ",")

@@ -38,10 +38,12 @@ struct Upper {
             case .folder(let path): return try ofUser(path, lowers)
             case .disk: return try ephemeral(store.manage)
             case .memory: return Upper()
-            case .automatic: return facts.memoryKeepsAttributes || policy.readOnly ? Upper() : try ephemeral(store.manage)
+            case .automatic:
+                return facts.memoryKeepsAttributes || policy.readOnly ? Upper() : try ephemeral(store.manage)
             }
         } catch let error as Errno {
-            throw RunError("can't prepare the folder for changes: \(error)" + (error == .noSpace ? "; free some space" : ""))
+            throw RunError(
+                "can't prepare the folder for changes: \(error)" + (error == .noSpace ? "; free some space" : ""))
         }
     }
 

@@ -41,9 +41,14 @@ struct ArchiveTests {
         try tar(lines)
         let outcome = try world.sandbox(["import", "x.tar", "bad"])
         #expect(outcome.status == 125)
-        #expect(outcome.errors.split(separator: "\n").count == 1 && outcome.errors.contains("the entry"), "\(outcome.errors)")
+        #expect(
+            outcome.errors.split(separator: "\n").count == 1 && outcome.errors.contains("the entry"),
+            "\(outcome.errors)")
         #expect(try world.sh("find . /tmp -maxdepth 6 -name escaped 2>/dev/null").output.isEmpty)
-        #expect(try world.sh("ls -A home/.local/share/sandbox/layers home/.local/share/sandbox/images home/.local/share/sandbox/blobs | grep -v :").output.split(separator: "\n").isEmpty)
+        #expect(
+            try world.sh(
+                "ls -A home/.local/share/sandbox/layers home/.local/share/sandbox/images home/.local/share/sandbox/blobs | grep -v :"
+            ).output.split(separator: "\n").isEmpty)
         #expect(try world.sandbox(["run", "bad", "true"]).errors.contains("not found"))
     }
 
@@ -55,7 +60,8 @@ struct ArchiveTests {
         #expect(outcome.status == 125)
         #expect(outcome.errors.split(separator: "\n").count == 1, "\(outcome.errors)")
         #expect(try world.sandbox(["images"]).output.split(separator: "\n").count <= 1)
-        #expect(try world.sh("find home/.local/share/sandbox -type f -size +0 -name '[!.]*' | grep -v lock").output.isEmpty)
+        #expect(
+            try world.sh("find home/.local/share/sandbox -type f -size +0 -name '[!.]*' | grep -v lock").output.isEmpty)
     }
 
     @Test(arguments: ["cat", "gzip", "zstd -q"])
@@ -64,7 +70,9 @@ struct ArchiveTests {
         #expect(try world.sh("tar -C root -cf - . | \(compressor) | \"$SANDBOX\" import - Box:1").status == 125)
         #expect(try world.sh("tar -C root -cf - . | \(compressor) | \"$SANDBOX\" import - team/box:1").status == 0)
         for mode in ["range", "single"] {
-            #expect(try world.sandbox(["run", "--id-map", mode, "team/box:1", "cat", "/etc/group"]).output.contains("extra"))
+            #expect(
+                try world.sandbox(["run", "--id-map", mode, "team/box:1", "cat", "/etc/group"]).output.contains("extra")
+            )
         }
     }
 
@@ -78,7 +86,9 @@ struct ArchiveTests {
             """)
         _ = try world.sh("tar -rf x.tar -C root bin etc")
         #expect(try world.sandbox(["import", "x.tar", "odd"]).errors.isEmpty)
-        let outcome = try world.sandbox(["run", "odd", "sh", "-c", "cat /closed/x /f/y /g/z /abs; stat -c %a /closed; ls /device"])
+        let outcome = try world.sandbox([
+            "run", "odd", "sh", "-c", "cat /closed/x /f/y /g/z /abs; stat -c %a /closed; ls /device",
+        ])
         #expect(outcome.output == "twoyztwo555\n")
     }
 

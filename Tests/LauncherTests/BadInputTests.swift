@@ -78,7 +78,9 @@ struct BadInputTests {
         try world.write("broken.toml", "network = \"none\n")
         try world.write("a.toml", "extends = \"./b.toml\"\n")
         try world.write("b.toml", "extends = \"./a.toml\"\n")
-        try world.sh("mkdir -m 0 closed; printf 'garbage' >root/bin/garbage; printf '#!/nowhere\\n' >root/bin/badscript; chmod +x root/bin/garbage root/bin/badscript")
+        try world.sh(
+            "mkdir -m 0 closed; printf 'garbage' >root/bin/garbage; printf '#!/nowhere\\n' >root/bin/badscript; chmod +x root/bin/garbage root/bin/badscript"
+        )
         let before = try world.sh("ls -A; ls -A root").output
         let mounts = try world.sh("wc -l </proc/self/mountinfo").output
         let outcome = try world.sandbox(bad.words)
@@ -90,11 +92,17 @@ struct BadInputTests {
         let after = try world.sh("ls -A; ls -A root").output.split(separator: "\n").filter { !$0.hasPrefix("out-") }
         #expect(after == before.split(separator: "\n").filter { !$0.hasPrefix("out-") })
         #expect(try world.sh("wc -l </proc/self/mountinfo").output == mounts)
-        #expect(try world.sh("find home -name 'layers' -prune -exec ls -A {} + ; ls home/.local/share/sandbox/images 2>/dev/null").output.isEmpty)
+        #expect(
+            try world.sh(
+                "find home -name 'layers' -prune -exec ls -A {} + ; ls home/.local/share/sandbox/images 2>/dev/null"
+            ).output.isEmpty)
     }
 
     @Test func controlCharactersNeverReachTheTerminal() throws {
-        for words in [["run", "\u{1b}[31mred", "true"], ["run", "./root", "\u{1b}]0;x\u{7}"], ["\u{1b}[2J"], ["run", "--\u{1b}[1m"]] {
+        for words in [
+            ["run", "\u{1b}[31mred", "true"], ["run", "./root", "\u{1b}]0;x\u{7}"], ["\u{1b}[2J"],
+            ["run", "--\u{1b}[1m"],
+        ] {
             let outcome = try world.sandbox(words)
             #expect(!outcome.errors.contains("\u{1b}") && !outcome.errors.isEmpty)
         }
@@ -102,14 +110,16 @@ struct BadInputTests {
 
     @Test func userNamespacesDisabled() throws {
         let outcome = try world.sh(
-            "unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces && exec \"$SANDBOX\" run --id-map single ./root true'")
+            "unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces && exec \"$SANDBOX\" run --id-map single ./root true'"
+        )
         #expect(outcome.status == 125)
         #expect(outcome.errors.contains("user.max_user_namespaces"))
     }
 
     @Test func procMaskedByAnOuterContainer() throws {
         let outcome = try world.sh(
-            "unshare -Urmpf sh -c 'mount -t proc p /proc && mount -t tmpfs t /proc/sys && exec \"$SANDBOX\" run --id-map single ./root true'")
+            "unshare -Urmpf sh -c 'mount -t proc p /proc && mount -t tmpfs t /proc/sys && exec \"$SANDBOX\" run --id-map single ./root true'"
+        )
         #expect(outcome.status == 125)
         #expect(outcome.errors.contains("unmask"))
     }

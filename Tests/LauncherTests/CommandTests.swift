@@ -21,7 +21,8 @@ struct CommandTests {
 
     @Test func wordsArePassedByteForByte() throws {
         let outcome = try world.sh(
-            "\"$SANDBOX\" run ./root printf '%s|' -- --profile '' 'a b' $'\\xff\\xfe' $'new\\nline' | od -An -tx1 | tr -d ' \\n'")
+            "\"$SANDBOX\" run ./root printf '%s|' -- --profile '' 'a b' $'\\xff\\xfe' $'new\\nline' | od -An -tx1 | tr -d ' \\n'"
+        )
         #expect(outcome.output == "2d2d7c2d2d70726f66696c657c7c6120627cfffe7c6e65770a6c696e657c")
     }
 
@@ -31,9 +32,10 @@ struct CommandTests {
 
     @Test func aTermSignalReachesTheCommand() throws {
         let running = try world.start(
-            World.binary, ["run", "./root", "sh", "-c", "trap 'echo got; exit 42' TERM; echo ready; while :; do sleep 0.05; done"])
+            World.binary,
+            ["run", "./root", "sh", "-c", "trap 'echo got; exit 42' TERM; echo ready; while :; do sleep 0.05; done"])
         try running.waitForOutput("ready")
-        kill(running.process.processIdentifier, SIGTERM)
+        running.signal(SIGTERM)
         let outcome = try running.finish()
         #expect(outcome.status == 42)
         #expect(outcome.output.contains("got"))
@@ -52,9 +54,10 @@ struct CommandTests {
 
     @Test func nothingOutlivesAKilledLauncher() throws {
         let mark = "97\(Int.random(in: 100_000...999_999))"
-        let running = try world.start(World.binary, ["run", "./root", "sh", "-c", "trap '' TERM HUP; echo ready; sleep \(mark)"])
+        let running = try world.start(
+            World.binary, ["run", "./root", "sh", "-c", "trap '' TERM HUP; echo ready; sleep \(mark)"])
         try running.waitForOutput("ready")
-        kill(running.process.processIdentifier, SIGKILL)
+        running.signal(SIGKILL)
         _ = try running.finish()
         for _ in 0..<100 where !processes(with: "sleep \(mark)").isEmpty { usleep(20_000) }
         #expect(processes(with: mark).isEmpty)
@@ -74,7 +77,10 @@ struct CommandTests {
     @Test func explainRunsNothingAndSaysWhere() throws {
         try world.write("p.toml", "hostname = \"fromprofile\"\n")
         let outcome = try world.sandbox(
-            ["run", "--explain", "--profile", "./p.toml", "--env", "A=1", "--upper", "./up", "./root", "touch", "/tmp/ran"])
+            [
+                "run", "--explain", "--profile", "./p.toml", "--env", "A=1", "--upper", "./up", "./root", "touch",
+                "/tmp/ran",
+            ])
         #expect(outcome.status == 0)
         #expect(outcome.output.contains("hostname fromprofile") && outcome.output.contains("(profile "))
         #expect(outcome.output.contains("env A=1") && outcome.output.contains("(command line)"))

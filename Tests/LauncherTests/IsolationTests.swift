@@ -49,13 +49,14 @@ struct IsolationTests {
     @Test func capabilitiesFollowThePolicy() throws {
         let none = try world.run(["--cap-drop", "all"], "grep Cap /proc/self/status").output
         #expect(!none.contains("1") && none.contains("CapBnd:\t0000000000000000"))
-        let one = try world.run(["--cap-drop", "ALL", "--cap-add", "cap_kill"], "grep CapEff /proc/self/status").output
+        let one = try world.run(["--cap-drop", "ALL", "--cap-add", "cap_kill"], "grep CapBnd /proc/self/status").output
         #expect(one.contains("0000000000000020"))
     }
 
     @Test func noDescriptorLeaksIn() throws {
         let outcome = try world.sh(
-            "exec 3</ 100</etc 7>leak; exec \"$SANDBOX\" run ./root sh -c 'for fd in /proc/self/fd/*; do echo ${fd##*/}; done'")
+            "exec 3</ 100</etc 7>leak; exec \"$SANDBOX\" run ./root sh -c 'for fd in /proc/self/fd/*; do echo ${fd##*/}; done'"
+        )
         // The shell's own reading of the folder may show as one more.
         #expect(outcome.lines.filter { !["0", "1", "2"].contains($0) }.count <= 1, "\(outcome.output)")
         #expect(!outcome.lines.contains("100") && !outcome.lines.contains("7"))
@@ -79,11 +80,12 @@ struct IsolationTests {
         #expect(!outcome.output.contains("./root"))
     }
 
-    @Test(arguments: ["exe", "root", "cwd", "environ", "mem", "fd/", "maps", "ns/mnt"])
-    func initCannotBeLookedInto(_ file: String) throws {
-        let outcome = try world.run("cat /proc/1/\(file) >/dev/null || readlink /proc/1/\(file) || ls /proc/1/\(file)")
-        #expect(outcome.status != 0)
-        #expect(outcome.output.isEmpty)
+    @Test(arguments: [
+        "readlink /proc/1/exe", "ls /proc/1/root/", "ls /proc/1/cwd/", "cat /proc/1/environ", "head -c 1 /proc/1/mem",
+        "ls /proc/1/fd/", "cat /proc/1/maps", "readlink /proc/1/ns/mnt",
+    ])
+    func initCannotBeLookedInto(_ command: String) throws {
+        #expect(try world.run(command).output.isEmpty)
     }
 
     @Test func devHoldsTheStandardNodesAndNothingElse() throws {
@@ -100,10 +102,16 @@ struct IsolationTests {
         let points = try world.run("cut -d' ' -f5 /proc/self/mountinfo").lines
         #expect(points.first == "/")
         #expect(Set(points).isSuperset(of: ["/proc", "/sys", "/dev", "/dev/pts", "/dev/shm", "/tmp", "/proc/sys"]))
-        #expect(points.allSatisfy { $0 == "/" || ["/proc", "/sys", "/dev", "/tmp"].contains { p in ($0 + "/").hasPrefix(p + "/") } })
+        #expect(
+            points.dropFirst().allSatisfy { point in
+                ["/proc", "/sys", "/dev", "/tmp"].contains { (point + "/").hasPrefix($0 + "/") }
+            })
     }
 
-    @Test(arguments: ["/proc/sys/kernel/hostname", "/proc/sysrq-trigger", "/sys/kernel/uevent_helper", "/proc/irq/default_smp_affinity"])
+    @Test(arguments: [
+        "/proc/sys/kernel/hostname", "/proc/sysrq-trigger", "/sys/kernel/uevent_helper",
+        "/proc/irq/default_smp_affinity",
+    ])
     func kernelFilesCannotBeWritten(_ path: String) throws {
         #expect(try world.run("[ -e \(path) ] && echo x >\(path) && cat \(path) | grep -q x").status != 0)
     }
@@ -115,7 +123,8 @@ struct IsolationTests {
 
     @Test(arguments: [
         "unshare -U true", "unshare -m true", "mount -t tmpfs x /mnt", "umount /proc/sys", "umount /tmp",
-        "mount -o remount,rw /proc/sys", "mknod /tmp/disk b 8 0", "chroot / mount -t proc p /mnt", "swapon /bin/busybox",
+        "mount -o remount,rw /proc/sys", "mknod /tmp/disk b 8 0", "chroot / mount -t proc p /mnt",
+        "swapon /bin/busybox",
         "date -s 2000-01-01", "insmod /bin/busybox", "dmesg",
     ])
     func whatReachesTheKernelIsRefused(_ command: String) throws {
@@ -123,28 +132,39 @@ struct IsolationTests {
     }
 
     @Test func theFileSystemIsTheImageAndGeneratedFiles() throws {
-        let outcome = try world.run(["--hostname", "box"], "cat /etc/hostname; hostname; grep box /etc/hosts; wc -c </etc/resolv.conf")
+        let outcome = try world.run(
+            ["--hostname", "box"], "cat /etc/hostname; hostname; grep box /etc/hosts; wc -c </etc/resolv.conf")
         #expect(outcome.lines == ["box", "box", "127.0.1.1\tbox", "0"])
-        #expect(try world.run(["--network", "host"], "cat /etc/resolv.conf").output == world.sh("cat /etc/resolv.conf").output)
+        #expect(
+            try world.run(["--network", "host"], "cat /etc/resolv.conf").output
+                == world.sh("cat /etc/resolv.conf").output)
     }
 
     @Test func theHostsFilesAreOutOfReach() throws {
         try world.write("outside", "secret")
-        let outcome = try world.run("cat \(world.folder)/outside; cd /; cd ../../..; ls; cat /proc/self/cwd/\(world.folder)/outside")
+        let outcome = try world.run(
+            "cat \(world.folder)/outside; cd /; cd ../../..; ls; cat /proc/self/cwd/\(world.folder)/outside")
         #expect(!outcome.output.contains("secret"))
     }
 
     @Test func hostShowsSystemFoldersAndEmptyHomes() throws {
         let outcome = try world.sandbox(
-            ["run", "host", "sh", "-c", "ls -A /home /root /run /tmp /srv /mnt /media /boot; ls /usr/bin/env; touch /new && ls /new"])
+            [
+                "run", "host", "sh", "-c",
+                "ls -A /home /root /run /tmp /srv /mnt /media /boot; ls /usr/bin/env; touch /new && ls /new",
+            ])
         #expect(outcome.lines.filter { !$0.isEmpty && !$0.hasSuffix(":") } == ["/usr/bin/env", "/new"])
         #expect(!FileManager.default.fileExists(atPath: "/new"))
     }
 
     @Test func ownershipByMode() throws {
-        #expect(try world.run(["--id-map", "range"], "touch /f && chown 1000:1000 /f && stat -c %u:%g /f").output == "1000:1000\n")
+        #expect(
+            try world.run(["--id-map", "range"], "touch /f && chown 1000:1000 /f && stat -c %u:%g /f").output
+                == "1000:1000\n")
         // With one id the change is answered with success and not made.
-        #expect(try world.run(["--id-map", "single"], "touch /f && chown 1000:1000 /f && stat -c %u:%g /f").output == "0:0\n")
+        #expect(
+            try world.run(["--id-map", "single"], "touch /f && chown 1000:1000 /f && stat -c %u:%g /f").output
+                == "0:0\n")
     }
 
     @Test func usersByNameAndNumber() throws {

@@ -4,7 +4,7 @@ import Foundation
 import Testing
 
 @Suite(.enabled(if: World.shared != nil, World.noShared))
-struct RecipeTests {
+final class RecipeTests {
     let world: World
     private let server: Running
     private let port: Int
@@ -34,14 +34,10 @@ struct RecipeTests {
         self.world = world
     }
 
-    private func end() {
-        kill(server.process.processIdentifier, SIGTERM)
-        server.process.waitUntilExit()
-    }
+    deinit { server.signal(SIGTERM) }
 
     @Test(arguments: ["range", "single"])
     func theRecipeRuns(_ mode: String) throws {
-        defer { end() }
         let outcome = try world.sandbox([
             "run", "--id-map", mode, "--network", "host", "--layer", "./rootfs-init", "--name", "recipe", "alpine:3.20",
             "sh", "-ec", "apk update; apk upgrade; apk add gcc; gcc -v; apk add neofetch; neofetch",
@@ -51,10 +47,16 @@ struct RecipeTests {
         #expect(outcome.output.contains("OS: Alpine Linux v3.20"))
         let diff = try world.sandbox(["diff", "recipe"])
         let lines = Set(diff.lines)
-        #expect(lines.isSuperset(of: ["A /usr/bin/gcc", "A /usr/bin/neofetch", "M /etc/apk/world", "M /lib/apk/db/installed"]))
+        #expect(
+            lines.isSuperset(of: [
+                "A /usr/bin/gcc", "A /usr/bin/neofetch", "M /etc/apk/world", "M /lib/apk/db/installed",
+            ]))
         #expect(diff.lines.allSatisfy { !$0.hasPrefix("D ") })
         let changed = Set(diff.lines.filter { $0.hasPrefix("M ") })
-        #expect(changed.isSubset(of: ["M /etc/apk/world", "M /lib/apk/db/installed", "M /lib/apk/db/scripts.tar", "M /lib/apk/db/triggers"]), "\(changed)")
+        #expect(
+            changed.isSubset(of: [
+                "M /etc/apk/world", "M /lib/apk/db/installed", "M /lib/apk/db/scripts.tar", "M /lib/apk/db/triggers",
+            ]), "\(changed)")
         let added = diff.lines.filter { $0.hasPrefix("A ") }
         let places = ["/lib", "/usr/bin", "/usr/lib", "/usr/libexec", "/var/cache/apk", "/lib64", "/etc/apk"]
         #expect(added.allSatisfy { line in places.contains { line.dropFirst(2).hasPrefix($0) } }, "\(added)")
@@ -62,7 +64,6 @@ struct RecipeTests {
     }
 
     @Test func aProfilesSetUpRunsOnceAndIsKept() throws {
-        defer { end() }
         try world.write(
             "home/.config/sandbox/profiles/build.toml",
             """
@@ -76,13 +77,12 @@ struct RecipeTests {
         let first = try world.sandbox(["run", "--profile", "build", "alpine:3.20", "gcc", "-v"])
         #expect(first.status == 0, "\(first.errors)")
         #expect(first.errors.contains("setting up for alpine") && first.errors.contains("gcc version"))
-        end()
+        server.signal(SIGTERM)
         let second = try world.sandbox(["run", "--profile", "build", "alpine:3.20", "gcc", "-v"])
         #expect(second.status == 0 && !second.errors.contains("setting up") && second.errors.contains("gcc version"))
     }
 
     @Test func aFailedSetUpLeavesNothing() throws {
-        defer { end() }
         try world.write("p.toml", "[setup]\nalpine = \"echo started; exit 3\"\n")
         let outcome = try world.sandbox(["run", "--profile", "./p.toml", "alpine:3.20", "true"])
         #expect(outcome.status == 125)

@@ -19,7 +19,8 @@ struct UpperTests {
         let before = try world.fingerprint("root") + world.fingerprint("rootfs-init")
         let outcome = try world.run(
             ["--id-map", mode, "--layer", "./rootfs-init", "--upper", "./diff"],
-            "cat /etc/resolv.conf; echo new >>/etc/old; rm /etc/gone; mkdir /d; echo x >/d/x; chmod 600 /etc/resolv.conf")
+            "cat /etc/resolv.conf; echo new >>/etc/old; rm /etc/gone; mkdir /d; echo x >/d/x; chmod 600 /etc/resolv.conf"
+        )
         #expect(outcome.output == "nameserver 192.0.2.1\n")
         #expect(outcome.status == 0)
         #expect(try world.fingerprint("root") + world.fingerprint("rootfs-init") == before)
@@ -28,7 +29,10 @@ struct UpperTests {
         let names = try world.sh("cd diff && find . -mindepth 1 | sort | tr '\\n' ' '").output
         #expect(names == "./d ./d/x ./etc ./etc/gone ./etc/old ./etc/resolv.conf ")
         // The upper goes on where it was.
-        #expect(try world.run(["--id-map", mode, "--layer", "./rootfs-init", "--upper", "./diff"], "cat /d/x; ls /etc/gone").output == "x\n")
+        #expect(
+            try world.run(
+                ["--id-map", mode, "--layer", "./rootfs-init", "--upper", "./diff"], "cat /d/x; ls /etc/gone"
+            ).output == "x\n")
     }
 
     @Test func opaqueFoldersAreUnderstood() throws {
@@ -68,18 +72,19 @@ struct UpperTests {
         let running = try world.start(
             World.binary, ["run", "--upper", "disk", "./root", "sh", "-c", "echo x >/n; echo ready; sleep 60"])
         try running.waitForOutput("ready")
-        kill(running.process.processIdentifier, SIGKILL)
+        running.signal(SIGKILL)
         _ = try running.finish()
         #expect(try world.run(["--upper", "disk"], "true").status == 0)
         #expect(try world.sh("ls home/.local/share/sandbox/ephemeral").output.isEmpty)
     }
 
     @Test func anUpperIsForOneSandboxAtATime() throws {
-        let running = try world.start(World.binary, ["run", "--upper", "./diff", "./root", "sh", "-c", "echo ready; sleep 60"])
+        let running = try world.start(
+            World.binary, ["run", "--upper", "./diff", "./root", "sh", "-c", "echo ready; sleep 60"])
         try running.waitForOutput("ready")
         let second = try world.run(["--upper", "./diff"], "true")
         #expect(second.status == 125 && second.errors.contains("in use by another sandbox"))
-        kill(running.process.processIdentifier, SIGTERM)
+        running.signal(SIGTERM)
         _ = try running.finish()
     }
 
@@ -107,14 +112,18 @@ struct UpperTests {
     }
 
     @Test func readOnlyRefusesChangesToTheRootOnly() throws {
-        let outcome = try world.run(["--read-only"], "touch /x 2>/dev/null || echo refused; echo t >/tmp/t && cat /tmp/t")
+        let outcome = try world.run(
+            ["--read-only"], "touch /x 2>/dev/null || echo refused; echo t >/tmp/t && cat /tmp/t")
         #expect(outcome.output == "refused\nt\n")
     }
 
     /// Each place that the plan mounts on, as an image can lay it out to lead elsewhere.
-    @Test(arguments: ["dev", "proc", "sys", "tmp", "etc", "dev/pts", "mnt"], ["link", "climb", "loop", "file", "fifo"])
+    @Test(
+        arguments: ["dev", "proc", "sys", "tmp", "etc", "dev/pts", "mnt"], ["link", "climb", "loop", "file", "fifo"])
     func hostileMountPointsLeadNowhere(_ place: String, _ kind: String) throws {
-        try world.sh("mkdir -p outside root/dev; echo secret >outside/secret; rm -rf root/\(place); mkdir -p root/$(dirname \(place))")
+        try world.sh(
+            "mkdir -p outside root/dev; echo secret >outside/secret; rm -rf root/\(place); mkdir -p root/$(dirname \(place))"
+        )
         switch kind {
         case "link": try world.sh("ln -s \(world.folder)/outside root/\(place)")
         case "climb": try world.sh("ln -s ../../../../../../..\(world.folder)/outside root/\(place)")
@@ -124,7 +133,8 @@ struct UpperTests {
         }
         let before = try world.fingerprint("outside")
         let outcome = try world.run(
-            ["--bind", "./root/bin:/mnt/x"], "cat \(world.folder)/outside/secret /\(place)/secret 2>/dev/null; echo done")
+            ["--bind", "./root/bin:/mnt/x"],
+            "cat \(world.folder)/outside/secret /\(place)/secret 2>/dev/null; echo done")
         #expect(!outcome.output.contains("secret"))
         #expect(outcome.status == 0 || outcome.status == 125)
         #expect(try world.fingerprint("outside") == before)

@@ -34,7 +34,7 @@ final class World: Sendable {
     /// The launcher that was installed for the tests, or the one built beside them.
     static let binary: String = {
         if let path = ProcessInfo.processInfo.environment["SANDBOX_BINARY"] { return path }
-        let own = (try? Process.ownExecutable()) ?? ""
+        let own = (try? LinuxSystem.Process.ownExecutable()) ?? ""
         return own.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 } + "/sandbox"
     }()
 
@@ -71,9 +71,10 @@ final class World: Sendable {
     }
 
     /// `sandbox run OPTIONS ./root sh -c SCRIPT`.
-    func run(_ options: [String] = [], _ script: String) throws -> Outcome {
+    func run(_ options: [String], _ script: String) throws -> Outcome {
         try sandbox(["run"] + options + ["./root", "sh", "-c", script])
     }
+    func run(_ script: String) throws -> Outcome { try run([], script) }
 
     @discardableResult
     func sh(_ script: String, environment: [String: String] = [:]) throws -> Outcome {
@@ -92,28 +93,28 @@ final class World: Sendable {
 
     /// Names, kinds, modes, times and contents of a tree, in one comparable text.
     func fingerprint(_ path: String) throws -> String {
-        try sh("cd \(path) && find . -printf '%p %y %m %T@ %l\\n' | sort; find . -type f -exec sha256sum {} + | sort").output
+        try sh("cd \(path) && find . -printf '%p %y %m %T@ %l\\n' | sort; find . -type f -exec sha256sum {} + | sort")
+            .output
     }
 }
 
 /// A started program; its output goes to files, so that none of it can block.
-final class Running {
-    let process = Foundation.Process()
+final class Running: Sendable {
+    let id: Int32
     private let base: String
 
     init(_ world: World, _ program: String, _ words: [String], _ environment: [String: String]) throws {
         base = world.folder + "/out-" + UUID().uuidString
-        for name in [".1", ".2"] { FileManager.default.createFile(atPath: base + name, contents: nil) }
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = words
-        process.currentDirectoryURL = URL(fileURLWithPath: world.folder)
-        process.environment = [
+        let output = try Descriptor.open(base + ".1", [.writeOnly, .create], mode: 0o600)
+        let errors = try Descriptor.open(base + ".2", [.writeOnly, .create], mode: 0o600)
+        let input = try Descriptor.open("/dev/null", [.readOnly])
+        let variables = [
             "HOME": world.home, "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "SANDBOX": World.binary,
         ].merging(environment) { $1 }
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: base + ".1"))
-        process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: base + ".2"))
-        try process.run()
+        id = try LinuxSystem.Process.spawn(
+            "/bin/sh", arguments: ["sh", "-c", "cd \"$0\" && exec \"$@\"", world.folder, program] + words,
+            environment: variables.map { $0.key + "=" + $0.value }, output: output.raw, errorOutput: errors.raw,
+            input: input.raw)
     }
 
     var outputSoFar: String { Files.text(base + ".1") ?? "" }
@@ -127,10 +128,11 @@ final class Running {
         throw Errno.noData
     }
 
+    func signal(_ number: Int32) { LinuxSystem.Process.kill(id, number) }
+
     func finish() throws -> Outcome {
-        process.waitUntilExit()
-        return Outcome(
-            status: process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus,
+        Outcome(
+            status: try LinuxSystem.Process.wait(for: id).shellStatus,
             output: String(decoding: try Files.read(base + ".1"), as: UTF8.self),
             errors: String(decoding: try Files.read(base + ".2"), as: UTF8.self))
     }

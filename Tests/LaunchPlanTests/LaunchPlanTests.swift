@@ -1,0 +1,92 @@
+import LaunchPlan
+import SandboxPolicy
+import Testing
+
+struct LaunchPlanTests {
+    private func facts() -> Facts {
+        var facts = Facts()
+        (facts.uid, facts.gid, facts.userName) = (1000, 1000, "ada")
+        facts.hostRoot = [
+            HostEntry(name: "usr", kind: .folder), HostEntry(name: "etc", kind: .folder),
+            HostEntry(name: "bin", kind: .link(to: "usr/bin")), HostEntry(name: "home", kind: .folder),
+        ]
+        return facts
+    }
+
+    private func plan(_ settings: [Setting] = [], _ root: RootSource = .folder("/r"), layers: [String] = []) throws
+        -> LaunchPlan
+    {
+        let policy = try Policy(Policy.builtIn + settings)
+        return try LaunchPlan(
+            LaunchRequest(
+                policy: policy, facts: facts(), root: root, layers: layers, upper: nil,
+                identity: try IdentityMap(policy.identity, facts()), command: ["true"]))
+    }
+
+    @Test func layersStackInOrder() throws {
+        let steps = try plan([], .image(name: "i", layers: ["/l1", "/l2"]), layers: ["/mine"]).steps
+        #expect(
+            steps.contains(
+                .mountOverlay(
+                    at: "/", lowers: [.slot(1), .scratch("files"), .slot(3), .slot(2), .scratch("points")],
+                    upper: .memory("root"))))
+    }
+
+    @Test func hostFoldersHaveAnOverlayEachAndHomesNone() throws {
+        let steps = try plan([], .host).steps
+        let places = steps.compactMap { if case .mountOverlay(let place, _, _) = $0 { place } else { nil } }
+        #expect(places == ["/", "/usr", "/etc"])
+        #expect(steps.contains(.makeLink(scratch: "points/bin", to: "usr/bin")))
+    }
+
+    @Test func nothingOfTheHostIsOpenedAfterSomethingIsMounted() throws {
+        let steps = try plan([Setting(.bind, "/tmp/x:/y", .commandLine)]).steps
+        let mounted = try #require(steps.firstIndex { if case .mountScratch = $0 { true } else { false } })
+        for step in steps[mounted...] {
+            switch step {
+            case .openFolder, .copyTree: Issue.record("\(step)")
+            default: break
+            }
+        }
+        #expect(steps.last == .enterRoot)
+    }
+
+    @Test func theHostNetworkKeepsItsNamespace() throws {
+        let closed = try plan()
+        let open = try plan([Setting(.network, "host", .commandLine)])
+        #expect(closed.namespaces.contains(.network) && closed.steps.first == .bringUpLoopback)
+        #expect(!open.namespaces.contains(.network) && !open.steps.contains(.bringUpLoopback))
+    }
+
+    @Test func identityFollowsWhatTheCallerHas() throws {
+        var facts = facts()
+        #expect(try IdentityMap(.auto, facts).mode == .single)
+        let helpers = #expect(throws: PolicyError.self) { try IdentityMap(.range, facts) }
+        #expect(helpers?.description.contains("install the package uidmap") == true)
+        facts.mapHelpers = ("/usr/bin/newuidmap", "/usr/bin/newgidmap")
+        let ids = #expect(throws: PolicyError.self) { try IdentityMap(.range, facts) }
+        #expect(ids?.description.contains("usermod --add-subuids") == true)
+        facts.subordinateUIDs = [(100_000, 65536)]
+        facts.subordinateGIDs = [(100_000, 65536)]
+        let range = try IdentityMap(.auto, facts)
+        #expect(
+            range.uids == [
+                IDRange(inside: 0, outside: 1000, count: 1), IDRange(inside: 1, outside: 100_000, count: 65536),
+            ])
+        facts.uid = 0
+        let root = try IdentityMap(.auto, facts)
+        #expect(root.uids == [IDRange(inside: 0, outside: 0, count: 65536)])
+        #expect(root.rootOutside(facts).contains("is root (0) outside"))
+    }
+
+    @Test func failuresKeepTheirMeaningOverThePipe() throws {
+        for stage in [LaunchStage.namespaces, .identity, .step(3), .user, .workdir, .capabilities, .filter, .command] {
+            let failure = LaunchFailure(stage, errno: 13, object: "a b")
+            #expect(LaunchFailure(encoded: failure.encoded) == failure)
+        }
+        #expect(LaunchFailure(.command, errno: 2).exitStatus == 127)
+        #expect(LaunchFailure(.command, errno: 2, object: "/bin/x").exitStatus == 126)
+        #expect(LaunchFailure(.command, errno: 13, object: "/bin/x").exitStatus == 126)
+        #expect(LaunchFailure(.step(0), errno: 13).exitStatus == 125)
+    }
+}
