@@ -9,7 +9,7 @@ BUILD := .build/$(CONFIGURATION)
 BUILD_PACKAGES := libcap-dev libseccomp-dev libarchive-dev libssl-dev libtomlplusplus-dev
 RUN_PACKAGES := uidmap
 TEST_PACKAGES := gcc libc6-dev python3 openssl strace zstd busybox-static
-BENCH_PACKAGES := hyperfine bubblewrap crun podman
+BENCH_PACKAGES := hyperfine bubblewrap crun podman jq
 SETUP_PACKAGES ?= $(BUILD_PACKAGES) $(RUN_PACKAGES)
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
@@ -41,6 +41,7 @@ test: build
 bench: SETUP_PACKAGES += gcc libc6-dev $(BENCH_PACKAGES)
 bench: build
 	@.ci/as-user benchmarks/startup
+	@benchmarks/memory
 
 install: build
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/libexec/sandbox' \
