@@ -150,7 +150,8 @@ extension Descriptor {
         let number = raw
         return try unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) {
             buffer throws(Errno) in
-            let length = try call { unsafe readlinkat(number, name, buffer.baseAddress!, buffer.count) }
+            guard let start = unsafe buffer.baseAddress else { throw Errno.invalid }
+            let length = try call { unsafe readlinkat(number, name, start, buffer.count) }
             return unsafe String(
                 decoding: UnsafeRawBufferPointer(start: buffer.baseAddress, count: length), as: UTF8.self)
         }
@@ -186,7 +187,10 @@ extension Descriptor {
         while done < bytes.count {
             let start = done
             done += try call {
-                unsafe bytes.withUnsafeBytes { unsafe Glibc.write(number, $0.baseAddress! + start, $0.count - start) }
+                unsafe bytes.withUnsafeBytes { all in
+                    let rest = unsafe UnsafeRawBufferPointer(rebasing: all[start...])
+                    return unsafe Glibc.write(number, rest.baseAddress, rest.count)
+                }
             }
         }
     }

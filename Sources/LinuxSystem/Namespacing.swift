@@ -21,7 +21,10 @@ public enum Namespacing {
         defer { unsafe held.release() }
         return try call {
             unsafe sb_vfork_call(
-                { unsafe Unmanaged<Body>.fromOpaque($0!).takeUnretainedValue().run() }, held.toOpaque())
+                { context in
+                    guard let context = unsafe context else { Process.exit(125) }
+                    unsafe Unmanaged<Body>.fromOpaque(context).takeUnretainedValue().run()
+                }, held.toOpaque())
         }
     }
 
@@ -92,7 +95,7 @@ public enum Namespacing {
         try call {
             unsafe program.withUnsafeBytes { bytes in
                 unsafe sb_seccomp_load(
-                    UInt16(bytes.count / 8), bytes.baseAddress!.assumingMemoryBound(to: sock_filter.self))
+                    UInt16(bytes.count / 8), bytes.baseAddress?.assumingMemoryBound(to: sock_filter.self))
             }
         }
     }
