@@ -72,7 +72,7 @@ public struct LaunchPlan: Equatable, Sendable {
         identity = request.identity
         execution = try Self.execution(request)
 
-        if policy.network == .none { steps.append(.bringUpLoopback) }
+        if policy.network == .none { steps.append(.beginNetwork) }
         steps += [.setHostName(policy.hostname), .makeMountsPrivate, .takeIdentity]
         let binds = openBinds()
         stackRoot(mountPoints: mountPoints(binds.map(\.place)))
@@ -258,11 +258,6 @@ extension LaunchPlan {
         steps.append(.mount(.proc, at: "/proc", options: safe, data: []))
         for path in Self.maskedPaths { steps.append(.mask(path)) }
         for path in Self.protectedPaths { steps.append(.protect(path)) }
-        // A sysfs shows the network namespace it is mounted in, and only its owner may mount one.
-        if request.policy.network == .none {
-            steps.append(.mount(.sysfs, at: "/sys", options: safe.union(.readOnly), data: []))
-            steps.append(.mask("/sys/firmware"))
-        }
         steps.append(
             .mount(.tmpfs, at: "/dev", options: [.noSetID, .noExecution], data: [("mode", "755"), ("size", "64k")]))
         for name in Self.devices { steps.append(.attachDevice(name)) }
@@ -276,6 +271,12 @@ extension LaunchPlan {
             .mount(.tmpfs, at: "/dev/shm", options: safe, data: [("mode", "1777")]),
             .mount(.tmpfs, at: "/tmp", options: [.noSetID, .noDevices], data: [("mode", "1777")]),
         ]
+        // A sysfs shows the network namespace it is mounted in, and only its owner may mount one.
+        if request.policy.network == .none {
+            steps.append(.enterNetwork)
+            steps.append(.mount(.sysfs, at: "/sys", options: safe.union(.readOnly), data: []))
+            steps.append(.mask("/sys/firmware"))
+        }
         if request.root == .host {
             steps.append(
                 .mount(.tmpfs, at: "/var/tmp", options: [.noSetID, .noDevices], data: [("mode", "1777")]))

@@ -37,7 +37,9 @@ public struct MountOptions: OptionSet, Equatable, Sendable {
 
 /// One step. Paths that begin with `/` are inside the new root unless the step says host.
 public enum Step: Equatable, Sendable {
-    case bringUpLoopback
+    /// A network namespace with its loopback up, made while the steps up to `enterNetwork` are walked.
+    case beginNetwork
+    case enterNetwork
     case setHostName(String)
     case makeMountsPrivate
     /// Waits for the id map, or writes it, and becomes id 0.
@@ -74,7 +76,8 @@ extension Step: CustomStringConvertible {
     /// In the user's terms: what a message names when the step fails, and what `--explain` prints.
     public var description: String {
         switch self {
-        case .bringUpLoopback: "bring up the loopback interface"
+        case .beginNetwork: "begin a network namespace, its loopback up, beside what follows"
+        case .enterNetwork: "enter the network namespace"
         case .setHostName(let name): "set the host name to \(name)"
         case .makeMountsPrivate: "make all mounts private"
         case .takeIdentity: "become id 0 of the user namespace"

@@ -77,11 +77,11 @@ public struct Launch {
 }
 
 extension Namespaces {
-    /// The CLONE_NEW… flags of clone(2).
+    /// The CLONE_NEW… flags of clone(2). A network namespace takes longest, and is made by a step of its own.
     var cloneFlags: UInt64 {
         let flags: [(Namespaces, UInt64)] = [
             (.user, 0x1000_0000), (.mount, 0x0002_0000), (.processes, 0x2000_0000), (.hostName, 0x0400_0000),
-            (.ipc, 0x0800_0000), (.cgroup, 0x0200_0000), (.network, 0x4000_0000),
+            (.ipc, 0x0800_0000), (.cgroup, 0x0200_0000),
         ]
         return flags.filter { contains($0.0) }.reduce(0) { $0 | $1.1 }
     }

@@ -12,6 +12,8 @@ struct StepFailure: Error {
 
 struct StepWalker: ~Copyable {
     private let identity: IdentityMap
+    /// The process that makes the network namespace.
+    private var network: ProcessID = 0
     /// Opened folders and copied mounts, by slot.
     private var opened: [Slot: SharedDescriptor] = [:]
     /// The root of the scratch file system.
@@ -28,7 +30,8 @@ struct StepWalker: ~Copyable {
     mutating func walk(_ step: Step, _ gate: borrowing Descriptor) throws(StepFailure) {
         do throws(Errno) {
             switch step {
-            case .bringUpLoopback: try Namespacing.bringUpLoopback()
+            case .beginNetwork: network = try Namespacing.beginNetwork()
+            case .enterNetwork: try Namespacing.enterNetwork(from: network)
             case .setHostName(let name): try Namespacing.setHostName(name)
             case .makeMountsPrivate: try Mounts.makeAllPrivate()
             case .takeIdentity: try takeIdentity(gate)

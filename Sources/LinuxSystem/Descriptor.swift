@@ -150,7 +150,7 @@ extension Descriptor {
         let number = raw
         return try unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) {
             buffer throws(Errno) in
-            guard let start = unsafe buffer.baseAddress else { throw Errno.invalid }
+            guard let start = buffer.baseAddress else { throw Errno.invalid }
             let length = try call { unsafe readlinkat(number, name, start, buffer.count) }
             return unsafe String(
                 decoding: UnsafeRawBufferPointer(start: buffer.baseAddress, count: length), as: UTF8.self)

@@ -68,7 +68,7 @@ public enum Files {
 
     public static func linkTarget(_ path: String) throws(Errno) -> String {
         try unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer throws(Errno) in
-            guard let start = unsafe buffer.baseAddress else { throw Errno.invalid }
+            guard let start = buffer.baseAddress else { throw Errno.invalid }
             let length = try call { unsafe readlink(path, start, buffer.count) }
             return unsafe String(
                 decoding: UnsafeRawBufferPointer(start: buffer.baseAddress, count: length), as: UTF8.self)

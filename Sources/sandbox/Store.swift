@@ -81,9 +81,9 @@ struct Store {
         case .file(let path): file = path
         }
         let emulate = identity.mode == .single
-        let capabilities = policy.capabilities.map { $0.rawValue }.sorted()
+        let capabilities = policy.capabilities.map(\.rawValue).sorted().map { String($0) }.joined(separator: ",")
         let key = [
-            file, FileStatus.stamp(of: file), "\(emulate)", "\(capabilities)",
+            file, FileStatus.stamp(of: file), emulate ? "emulate" : "", capabilities,
             FileStatus.stamp(of: manage.installation.manage),
         ]
         let path = places.filterCache + "/" + Places.key(key.joined(separator: "\u{0}"))

@@ -54,8 +54,8 @@ struct LaunchPlanTests {
     @Test func theHostNetworkKeepsItsNamespace() throws {
         let closed = try plan()
         let open = try plan([Setting(.network, "host", .commandLine)])
-        #expect(closed.namespaces.contains(.network) && closed.steps.first == .bringUpLoopback)
-        #expect(!open.namespaces.contains(.network) && !open.steps.contains(.bringUpLoopback))
+        #expect(closed.namespaces.contains(.network) && closed.steps.first == .beginNetwork)
+        #expect(!open.namespaces.contains(.network) && !open.steps.contains(.enterNetwork))
     }
 
     @Test func identityFollowsWhatTheCallerHas() throws {

@@ -87,14 +87,11 @@ static inline int sb_openat(int dirfd, const char *path, int flags, mode_t mode)
 static inline int sb_fcntl(int fd, int command, int argument) { return fcntl(fd, command, argument); }
 static inline int sb_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 
-// Brings the loopback interface of this network namespace up (netdevice(7)).
-static inline int sb_loopback_up(int socketFD) {
-    struct ifreq request;
-    memset(&request, 0, sizeof request);
-    strcpy(request.ifr_name, "lo");
-    request.ifr_flags = IFF_UP;
-    return ioctl(socketFD, SIOCSIFFLAGS, &request);
-}
+// A process beside this one, in its memory and with its descriptors, that makes a network namespace with its loopback up
+// (unshare(2), netdevice(7)) while this one goes on. Answers the process's id.
+int sb_begin_network(void);
+// Waits for that process, and enters the namespace it has made (setns(2)).
+int sb_enter_network(int process);
 
 // The release of uname(2), as text. (Swift sees struct utsname differently from two modules.)
 const char *sb_kernel_release(void);
