@@ -245,9 +245,11 @@ extension LaunchPlan {
 // /proc, /sys, /dev, /tmp, and what of them is hidden.
 extension LaunchPlan {
     /// Files of proc(5) and sysfs(5) that tell about the host or reach it, as container runtimes hide them.
-    static let maskedPaths = [
-        "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-        "/proc/sched_debug", "/proc/scsi", "/proc/sysrq-trigger", "/proc/timer_list", "/proc/timer_stats",
+    static let maskedPaths = ["/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/keys", "/proc/scsi"]
+    /// The same, of those that are for root alone: where root outside is not mapped, nobody inside can open them.
+    static let rootPaths = [
+        "/proc/kcore", "/proc/latency_stats", "/proc/sched_debug", "/proc/sysrq-trigger", "/proc/timer_list",
+        "/proc/timer_stats",
     ]
     /// Parts of proc(5) that can be read, not written.
     static let protectedPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"]
@@ -256,7 +258,7 @@ extension LaunchPlan {
     private mutating func mountKernelFileSystems() {
         let safe: MountOptions = [.noSetID, .noDevices, .noExecution]
         steps.append(.mount(.proc, at: "/proc", options: safe, data: []))
-        for path in Self.maskedPaths { steps.append(.mask(path)) }
+        for path in Self.maskedPaths + (request.facts.uid == 0 ? Self.rootPaths : []) { steps.append(.mask(path)) }
         for path in Self.protectedPaths { steps.append(.protect(path)) }
         steps.append(
             .mount(.tmpfs, at: "/dev", options: [.noSetID, .noExecution], data: [("mode", "755"), ("size", "64k")]))

@@ -10,6 +10,8 @@ struct Child {
     let gate: SharedDescriptor
     /// Where a failure is reported; closed by execve(2).
     let report: SharedDescriptor
+    /// Where init writes how the command ended.
+    let ended: SharedDescriptor
 
     func run() -> Never {
         do throws(LaunchFailure) {
@@ -38,7 +40,7 @@ struct Child {
     /// What the caller has open, and its process group, stay outside.
     private func leaveTheCaller() throws(LaunchFailure) {
         do throws(Errno) {
-            try Namespacing.closeDescriptors(keeping: [gate.raw, report.raw])
+            try Namespacing.closeDescriptors(keeping: [gate.raw, report.raw, ended.raw])
             if launch.hasOwnSession { try Namespacing.startSession() }
         } catch { throw LaunchFailure(.namespaces, errno: error.rawValue) }
     }
@@ -70,8 +72,9 @@ struct Child {
             try Capabilities.drop(keeping: [.cap_kill])
             try Namespacing.setNoNewPrivileges()
             // The caller's standard descriptors are the command's; all others end here, the report pipe too.
-            try Namespacing.closeDescriptors(from: 0)
+            try Namespacing.closeStandardDescriptors()
+            try Namespacing.closeDescriptors(keeping: [ended.raw])
         } catch { throw LaunchFailure(.capabilities, errno: error.rawValue) }
-        Init(command: command).run()
+        Init(command: command, ended: ended).run()
     }
 }

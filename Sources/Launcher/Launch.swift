@@ -17,13 +17,16 @@ public struct Launch {
     /// The sandbox gets a session of its own, so that kill(0, …) inside reaches nothing outside. Only where a shell has
     /// made a process group for this launcher alone does it stay in it, with the terminal's job control.
     let hasOwnSession = !Namespacing.leadsGroup
+    /// Something of the sandbox outlives it: its mounts must be gone before this returns, for the next to use them.
+    let isKept: Bool
     /// Told the limit when it ends the command.
     let timedOut: (Int) -> Void
 
     public init(
-        _ plan: LaunchPlan, filter: [UInt8]?, words: [String], tail: Int?, timeout: Int?,
+        _ plan: LaunchPlan, filter: [UInt8]?, words: [String], tail: Int?, timeout: Int?, isKept: Bool,
         timedOut: @escaping (Int) -> Void
     ) {
+        self.isKept = isKept
         self.timedOut = timedOut
         self.plan = plan
         self.filter = filter
@@ -40,18 +43,29 @@ public struct Launch {
         var report: PipeEnds
         // Its writing end is held open while this process lives: its closing tells the child that the launcher is gone.
         var gate: PipeEnds
+        // Brings the command's status before the namespaces are taken down, where nobody needs to wait for that.
+        var ended: PipeEnds
         let child: ProcessID
         do throws(Errno) {
             report = try PipeEnds()
             gate = try PipeEnds()
+            ended = try PipeEnds()
             child = try Namespacing.cloneProcess(plan.namespaces.cloneFlags)
         } catch {
             throw LaunchFailure(.namespaces, errno: error.rawValue)
         }
-        if child == 0 { Child(launch: self, gate: gate.keepReader(), report: report.keepWriter()).run() }
+        if child == 0 {
+            Child(launch: self, gate: gate.keepReader(), report: report.keepWriter(), ended: ended.keepWriter()).run()
+        }
+        let status = ended.keepReader()
         let failure = report.keepReader()
         let alive = gate.keepWriter()
         do throws(LaunchFailure) {
+            if !isKept {
+                do throws(Errno) { try status.descriptor.signalWhenReadable() } catch {
+                    throw LaunchFailure(.namespaces, errno: error.rawValue)
+                }
+            }
             try IdentityWriter.write(plan.identity, of: child, then: alive.descriptor)
             try Self.awaitStart(failure.descriptor)
         } catch {
@@ -60,7 +74,9 @@ public struct Launch {
             throw error
         }
         return withExtendedLifetime(alive) {
-            Supervisor(child: child, timeout: timeout, hasOwnSession: hasOwnSession, timedOut: timedOut).run()
+            Supervisor(
+                child: child, status: status, timeout: timeout, hasOwnSession: hasOwnSession, timedOut: timedOut
+            ).run()
         }
     }
 

@@ -4,6 +4,8 @@ import LinuxSystem
 
 struct Supervisor {
     let child: ProcessID
+    /// Where init writes the command's status, one byte, when no other process is left inside.
+    let status: SharedDescriptor
     /// Seconds.
     let timeout: Int?
     /// The terminal's keys do not reach the command by themselves.
@@ -12,11 +14,17 @@ struct Supervisor {
 
     /// How long a command that was asked to end may take, in milliseconds.
     static let grace = 2000
+    /// After this many milliseconds a command is taken for a longer one.
+    static let settling = 50
     static let timeoutStatus: Int32 = 124
 
     func run() -> Int32 {
-        Process.releaseMemory()
         let deadline = timeout.map { Clock.milliseconds + $0 * 1000 }
+        if let signal = Signals.next(within: Self.settling) {
+            if let status = handle(signal) { return status }
+        } else {
+            Process.releaseMemory()
+        }
         var isTimedOut = false
         var next = deadline
         while true {
@@ -44,6 +52,10 @@ struct Supervisor {
                     if ended.child == child { return ended.status.shellStatus }
                 } catch { return 125 }
             }
+        case 29:  // SIGIO
+            do throws(Errno) {
+                if let byte = try status.descriptor.read(upTo: 1).first { return Int32(byte) }
+            } catch { return nil }
         case 20:  // SIGTSTP: the command has stopped by itself; so does this process, until SIGCONT.
             if signal.isFromKernel { Process.kill(Process.id, 19) } else { Process.kill(child, 20) }
         case 28:  // SIGWINCH reaches the command from the terminal itself.

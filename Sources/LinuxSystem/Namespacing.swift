@@ -52,6 +52,8 @@ public enum Namespacing {
     public static func closeDescriptors(from first: UInt32) throws(Errno) {
         try call { close_range(first, UInt32.max, 0) }
     }
+    /// Closes descriptors 0, 1 and 2.
+    public static func closeStandardDescriptors() throws(Errno) { try call { close_range(0, 2, 0) } }
     /// Closes every descriptor but 0, 1, 2 and these (close_range(2)).
     public static func closeDescriptors(keeping kept: [Int32]) throws(Errno) {
         var first: UInt32 = 3

@@ -12,7 +12,7 @@ public struct Signal: Equatable, Sendable {
 public enum Signals {
     /// What a supervisor waits for: children, what it hands on, and the terminal's stop key.
     public static let supervised: [Int32] = [
-        SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP, SIGWINCH, SIGALRM, SIGPIPE,
+        SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP, SIGWINCH, SIGALRM, SIGPIPE, SIGIO,
     ]
 
     private static var supervisedSet: sigset_t {
@@ -52,6 +52,15 @@ public enum Signals {
             }
             if errno == EAGAIN { return nil }
         }
+    }
+}
+
+extension Descriptor {
+    /// Has the kernel send SIGIO to this process when there is something to read (O_ASYNC in fcntl(2)).
+    public borrowing func signalWhenReadable() throws(Errno) {
+        let number = raw
+        try call { sb_fcntl(number, F_SETOWN, getpid()) }
+        try call { sb_fcntl(number, F_SETFL, O_ASYNC | O_NONBLOCK) }
     }
 }
 

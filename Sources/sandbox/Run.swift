@@ -65,6 +65,7 @@ struct Run {
         defer { upper.discard(manage) }
         let launch = Launch(
             plan, filter: filter, words: literal(command), tail: literalTail, timeout: policy.timeout,
+            isKept: upper.folders != nil,
             timedOut: { if !policy.quiet { Message.say("the time limit of \($0) s ended the command") } })
         do throws(LaunchFailure) { return try launch.run() } catch {
             Message.error(error.message(plan, reason: Errno(error.errno).description))
