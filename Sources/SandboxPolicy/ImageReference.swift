@@ -46,7 +46,12 @@ public struct ImageReference: Equatable, Sendable, CustomStringConvertible {
         guard !name.isEmpty, name.utf8.count <= 200 else { return false }
         for (index, part) in name.split(separator: "/", omittingEmptySubsequences: false).enumerated() {
             // The first component may be a host with a port.
-            let letters = index == 0 ? part.filter { $0 != ":" } : String(part)
+            var letters = part
+            if index == 0, let colon = part.firstIndex(of: ":"), name.contains("/") {
+                let port = part[part.index(after: colon)...]
+                guard !port.isEmpty, port.allSatisfy({ ("0"..."9").contains($0) }) else { return false }
+                letters = part[..<colon]
+            }
             guard let first = letters.first, let last = letters.last, isAlphanumeric(first), isAlphanumeric(last),
                 letters.allSatisfy({ isAlphanumeric($0) || $0 == "." || $0 == "_" || $0 == "-" }),
                 !letters.contains("..")

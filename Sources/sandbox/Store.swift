@@ -81,9 +81,11 @@ struct Store {
         case .file(let path): file = path
         }
         let emulate = identity.mode == .single
+        let kernel = Kernel.version
         let capabilities = policy.capabilities.map(\.rawValue).sorted().map { String($0) }.joined(separator: ",")
         let key = [
             file, FileStatus.stamp(of: file), emulate ? "emulate" : "", capabilities,
+            "\(kernel.major).\(kernel.minor)",
             FileStatus.stamp(of: manage.installation.manage),
         ]
         let path = places.filterCache + "/" + Places.key(key.joined(separator: "\u{0}"))
