@@ -83,6 +83,7 @@ public struct LaunchFailure: Error, Equatable, Sendable {
         static let busy: Int32 = 16
         static let exists: Int32 = 17
         static let notDirectory: Int32 = 20
+        static let isDirectory: Int32 = 21
         static let invalid: Int32 = 22
         static let noSpace: Int32 = 28
         static let loop: Int32 = 40
@@ -180,6 +181,7 @@ public struct LaunchFailure: Error, Equatable, Sendable {
             return "\(name): can't be run: the interpreter or loader that \(quoted(object)) names is not in the image"
         case Number.access:
             return "\(name): can't be run: \(quoted(object)) is not executable (\(reason)); `chmod +x` it"
+        case Number.isDirectory: return "\(name): can't be run: \(quoted(object)) is a folder"
         case Number.execFormat:
             return "\(name): can't be run: \(quoted(object)) is for another architecture, or a script without a #! line"
         default: return "\(name): can't be run: \(reason)"

@@ -80,6 +80,7 @@ struct CommandStart {
             }
         }
         var found: LaunchFailure?
+        if name.isEmpty { return LaunchFailure(.command, errno: Errno.noEntry.rawValue) }
         words.execute(candidates, environment: environment.map { $0.name + "=" + $0.value }) { candidate, errno in
             let failure = Self.failure(errno, candidate)
             // One that is there but can't be run is told of, where no other can be run.
@@ -94,7 +95,9 @@ struct CommandStart {
     private static func failure(_ errno: Errno, _ path: String) -> LaunchFailure {
         do throws(Errno) {
             let status = try FileStatus.of(path)
-            if status.kind == .directory { return LaunchFailure(.command, errno: Errno.access.rawValue, object: path) }
+            if status.kind == .directory {
+                return LaunchFailure(.command, errno: Errno.isDirectory.rawValue, object: path)
+            }
             return LaunchFailure(.command, errno: errno.rawValue, object: path)
         } catch { return LaunchFailure(.command, errno: errno == .access ? errno.rawValue : Errno.noEntry.rawValue) }
     }

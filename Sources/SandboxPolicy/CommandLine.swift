@@ -11,6 +11,8 @@ public struct CommandWords: Equatable, Sendable {
     public var settings: [Setting] = []
     /// The first word that is not an option: ROOTFS, or the NAME to start.
     public var subject: String?
+    /// Where in the words the subject stands.
+    public var subjectStart: Int?
     /// Where in the words the command begins, or nil where there is none.
     public var commandStart: Int?
     /// `--help` was asked for.
@@ -25,6 +27,7 @@ public struct CommandWords: Equatable, Sendable {
             index += 1
             if onlySubject || !word.hasPrefix("-") || word == "-" {
                 subject = word
+                subjectStart = index - 1
                 if index < words.count, words[index] == "--" { index += 1 }
                 if index < words.count { commandStart = index }
                 return

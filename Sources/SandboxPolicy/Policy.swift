@@ -212,6 +212,11 @@ extension Policy {
         return path
     }
 
+    /// Whether a path is only another way to write `/`.
+    private static func isRoot(_ path: String) -> Bool {
+        path.hasPrefix("/") && path.split(separator: "/").allSatisfy { $0 == "." || $0 == ".." }
+    }
+
     private static func sandboxName(_ setting: Setting) throws(PolicyError) -> String {
         guard isSandboxName(setting.value) else {
             throw PolicyError(
@@ -244,12 +249,16 @@ extension Policy {
         guard parts.count == 1 || destination.hasPrefix("/") else {
             throw PolicyError(setting, "the place inside must begin with /")
         }
+        if isRoot(destination) { throw PolicyError(setting, "nothing can stand in place of /; name it as ROOTFS") }
         return Bind(source: source, destination: destination, readOnly: readOnly)
     }
 
     private static func memoryMount(_ setting: Setting) throws(PolicyError) -> MemoryMount {
         let parts = setting.value.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         var mount = MemoryMount(destination: try insidePath(setting, String(parts[0])), size: nil)
+        if isRoot(mount.destination) {
+            throw PolicyError(setting, "/ is the root file system; --upper memory is for that")
+        }
         if parts.count == 2 {
             guard parts[1].hasPrefix("size="), let size = bytes(parts[1].dropFirst(5)) else {
                 throw PolicyError(setting, "must be DST[:size=BYTES], with k, m or g after the number if wanted")

@@ -33,7 +33,10 @@ struct Root {
                 throw Errno.notDirectory
             }
             _ = try Descriptor.open(path, [.readOnly, .directory]).names()
+            if path == "/" { throw Errno.busy }
             return Root(source: .folder(path), settings: [], reference: nil)
+        } catch .busy {
+            throw RunError("/ with all that is mounted below it can't be one layer; this machine is written host")
         } catch .notDirectory {
             throw RunError("\(quoted(word)) is not a folder; bring an archive in with `sandbox import \(word) NAME`")
         } catch {
@@ -50,6 +53,7 @@ struct Root {
         let known = names.compactMap { ImageReference(fileName: $0) }.flatMap { image in
             image.tag == "latest" ? [image.name, image.description] : [image.description]
         }
+        if let other = known.first(where: { $0.hasPrefix(word + ":") }) { return "; did you mean \(other)?" }
         let near = Nearest.suggestion(word, among: known)
         return near.isEmpty
             ? "; bring it in with `sandbox import FILE \(word)`; `sandbox images` lists what is there" : near

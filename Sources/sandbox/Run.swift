@@ -27,6 +27,13 @@ struct Run {
         self.manage = manage
         self.line = line
         let words = Array(CommandLine.arguments.dropFirst(offset))
+        var line = line
+        if verb == .shell {
+            // A shell is on this machine: its first word is the command's.
+            line.commandStart = line.subjectStart
+            line.subject = nil
+            self.line = line
+        }
         tail = line.commandStart.map { $0 + offset }
         given = line.commandStart.map { Array(words[$0...]) } ?? []
         recorded = line.commandStart.map { Array(words[..<$0]) } ?? words
@@ -95,16 +102,31 @@ struct Run {
             if setting.option == .envFile { settings += try EnvironmentFile.settings(setting) }
             settings.append(try setting.withHostPathsAbsolute())
         }
-        return try Policy(settings)
+        let policy = try Policy(settings)
+        for bind in policy.binds {
+            do throws(Errno) { _ = try FileStatus.of(bind.source) } catch {
+                throw RunError("--bind \(quoted(bind.source)): \(error); the source of a bind must exist")
+            }
+        }
+        return policy
     }
 
     /// The words to run: entrypoint and command as container engines combine them.
     private func commandWords(_ policy: Policy, _ root: Root) throws -> [String] {
         let words = given.isEmpty ? policy.command : given
         if !(policy.entrypoint + words).isEmpty { return policy.entrypoint + words }
-        if verb == .shell || verb == .start || policy.explain != nil { return ["/bin/sh"] }
+        if verb == .shell { return [ownShell] }
+        if verb == .start || policy.explain != nil { return ["/bin/sh"] }
         throw UsageError(
             "\(quoted(try subject)) names no command of its own: give one, as sandbox run … \(try subject) sh")
+    }
+
+    /// The caller's own shell, which `host` has as well.
+    private var ownShell: String {
+        guard let shell = Process.environment("SHELL"), shell.hasPrefix("/"), Files.isAccessible(shell, 1) else {
+            return "/bin/sh"
+        }
+        return shell
     }
 
     /// Words that do not come from this process's own command line.

@@ -92,6 +92,11 @@ struct CommandTests {
         #expect((object?["steps"] as? [String])?.isEmpty == false)
     }
 
+    @Test func aShellRunsWordsOnThisMachine() throws {
+        #expect(try world.sandbox(["shell", "sh", "-c", "pwd; exit 4"]).status == 4)
+        #expect(try world.sandbox(["shell", "pwd"]).output == world.folder + "\n")
+    }
+
     @Test func nothingIsSaidOnSuccess() throws {
         let outcome = try world.run("true")
         #expect(outcome.output.isEmpty && outcome.errors.isEmpty)
