@@ -40,7 +40,7 @@ public struct Explanation {
         lines.append("  " + plan.execution.command.map(quoted).joined(separator: " "))
         lines.append("  in \(shown(plan.execution.workdir))")
         for (name, value) in plan.execution.environment { lines.append("  env " + shown(name + "=" + value)) }
-        return printable(lines.joined(separator: "\n") + "\n")
+        return escaped(lines.joined(separator: "\n") + "\n", keepingLines: true)
     }
 
     private var capabilities: [String] {

@@ -18,10 +18,10 @@ struct Child {
             try leaveTheCaller()
             var walker = StepWalker(launch.plan.identity)
             for (index, step) in launch.plan.steps.enumerated() {
-                do throws(StepFailure) {
+                do throws(Errno) {
                     try walker.walk(step, gate.descriptor)
                 } catch {
-                    throw LaunchFailure(.step(index), errno: error.errno.rawValue, object: error.object)
+                    throw LaunchFailure(.step(index), errno: error.rawValue)
                 }
             }
             try dieWithLauncher()

@@ -4,12 +4,6 @@
 import LaunchPlan
 import LinuxSystem
 
-/// What kept one step from being done, and on what.
-struct StepFailure: Error {
-    var errno: Errno
-    var object: String
-}
-
 struct StepWalker: ~Copyable {
     private let identity: IdentityMap
     /// The process that makes the network namespace.
@@ -22,38 +16,34 @@ struct StepWalker: ~Copyable {
     private var root: SharedDescriptor?
     /// The sandbox's /dev.
     private var devices: SharedDescriptor?
-    /// An empty file and an empty folder to hide things behind.
-    private var emptyFolder: SharedDescriptor?
 
     init(_ identity: IdentityMap) { self.identity = identity }
 
-    mutating func walk(_ step: Step, _ gate: borrowing Descriptor) throws(StepFailure) {
-        do throws(Errno) {
-            switch step {
-            case .beginNetwork: network = try Namespacing.beginNetwork()
-            case .enterNetwork: try Namespacing.enterNetwork(from: network)
-            case .setHostName(let name): try Namespacing.setHostName(name)
-            case .makeMountsPrivate: try Mounts.makeAllPrivate()
-            case .takeIdentity: try takeIdentity(gate)
-            case .openFolder(let path, let slot):
-                opened[slot] = SharedDescriptor(try Descriptor.open(path, [.path, .directory]))
-            case .copyTree(let path, let slot, let readOnly): try copyTree(path, slot, readOnly)
-            case .mountScratch(let path): try mountScratch(path)
-            case .makeFolder(let path, let mode): try makeFolder(path, mode)
-            case .makeLink(let path, let target): try withScratch().makeSymlink(path, to: target)
-            case .writeFile(let path, let content): try writeFile(path, content)
-            case .mountOverlay(let path, let lowers, let upper): try mountOverlay(path, lowers, upper)
-            case .mount(let kind, let path, let options, let data): try mount(kind, path, options, data)
-            case .attachDevice(let name): try attachDevice(name)
-            case .makeDeviceLink(let name, let target): try place(devices).makeSymlink(name, to: target)
-            case .attach(let slot, let path): try attach(place(opened[slot]), path)
-            case .mask(let path): try mask(path)
-            case .hide(let path): try cover(openInside(path))
-            case .protect(let path): try protect(path)
-            case .enterRoot: try enterRoot()
-            case .makeRootReadOnly: try Mounts.set([.readOnly], on: withRoot(), recursive: false)
-            }
-        } catch { throw StepFailure(errno: error, object: "") }
+    mutating func walk(_ step: Step, _ gate: borrowing Descriptor) throws(Errno) {
+        switch step {
+        case .beginNetwork: network = try Namespacing.beginNetwork()
+        case .enterNetwork: try Namespacing.enterNetwork(from: network)
+        case .setHostName(let name): try Namespacing.setHostName(name)
+        case .makeMountsPrivate: try Mounts.makeAllPrivate()
+        case .takeIdentity: try takeIdentity(gate)
+        case .openFolder(let path, let slot):
+            opened[slot] = SharedDescriptor(try Descriptor.open(path, [.path, .directory]))
+        case .copyTree(let path, let slot, let readOnly): try copyTree(path, slot, readOnly)
+        case .mountScratch(let path): try mountScratch(path)
+        case .makeFolder(let path, let mode): try makeFolder(path, mode)
+        case .makeLink(let path, let target): try withScratch().makeSymlink(path, to: target)
+        case .writeFile(let path, let content): try writeFile(path, content)
+        case .mountOverlay(let path, let lowers, let upper): try mountOverlay(path, lowers, upper)
+        case .mount(let kind, let path, let options, let data): try mount(kind, path, options, data)
+        case .attachDevice(let name): try attachDevice(name)
+        case .makeDeviceLink(let name, let target): try place(devices).makeSymlink(name, to: target)
+        case .attach(let slot, let path): try attach(place(opened[slot]), path)
+        case .mask(let path): try mask(path)
+        case .hide(let path): try cover(openInside(path))
+        case .protect(let path): try protect(path)
+        case .enterRoot: try enterRoot()
+        case .makeRootReadOnly: try Mounts.set([.readOnly], on: withRoot(), recursive: false)
+        }
     }
 
     private func place(_ shared: SharedDescriptor?) throws(Errno) -> SharedDescriptor {

@@ -118,19 +118,6 @@ extension Descriptor {
         try call { unsafe symlinkat(target, number, name) }
     }
 
-    public borrowing func makeHardLink(_ name: String, to folder: borrowing Descriptor, _ target: String)
-        throws(Errno)
-    {
-        let number = raw
-        let from = folder.raw
-        try call { unsafe linkat(from, target, number, name, 0) }
-    }
-
-    public borrowing func makeNode(_ name: String, mode: mode_t, device: dev_t = 0) throws(Errno) {
-        let number = raw
-        try call { unsafe mknodat(number, name, mode, device) }
-    }
-
     public borrowing func removeFile(_ name: String) throws(Errno) {
         let number = raw
         try call { unsafe unlinkat(number, name, 0) }
@@ -181,29 +168,12 @@ extension Descriptor {
     }
 
     /// Writes all of `bytes`.
-    public borrowing func write(_ bytes: [UInt8]) throws(Errno) {
-        let number = raw
-        var done = 0
-        while done < bytes.count {
-            let start = done
-            done += try call {
-                unsafe bytes.withUnsafeBytes { all in
-                    let rest = unsafe UnsafeRawBufferPointer(rebasing: all[start...])
-                    return unsafe Glibc.write(number, rest.baseAddress, rest.count)
-                }
-            }
-        }
-    }
+    public borrowing func write(_ bytes: [UInt8]) throws(Errno) { unsafe try write(bytes.span.bytes) }
 
     /// Takes the whole-file lock (flock(2)); throws EAGAIN when another process holds it and `wait` is false.
     public borrowing func lock(exclusive: Bool = true, wait: Bool = false) throws(Errno) {
         let number = raw
         try call { flock(number, (exclusive ? LOCK_EX : LOCK_SH) | (wait ? 0 : LOCK_NB)) }
-    }
-
-    public borrowing func duplicate() throws(Errno) -> Descriptor {
-        let number = raw
-        return Descriptor(owning: try call { sb_fcntl(number, F_DUPFD_CLOEXEC, 3) })
     }
 
     /// Flushes the whole file system that this descriptor is on (syncfs(2)).
@@ -226,21 +196,6 @@ extension Descriptor {
             if name != "." && name != ".." { names.append(name) }
         }
         return names
-    }
-
-    /// An extended attribute's value, or nil where there is none (fgetxattr(2)). `name` carries its name space.
-    public borrowing func attribute(_ name: String) throws(Errno) -> [UInt8]? {
-        // O_PATH descriptors have no fgetxattr; their /proc name does.
-        let path = "/proc/self/fd/\(raw)"
-        var value = [UInt8](repeating: 0, count: 256)
-        do {
-            let got = try call { unsafe getxattr(path, name, &value, value.count) }
-            return Array(value[..<got])
-        } catch Errno.noData {
-            return nil
-        } catch Errno.notSupported {
-            return nil
-        }
     }
 }
 

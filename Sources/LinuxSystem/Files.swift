@@ -55,10 +55,6 @@ public enum Files {
         try call { unsafe unlink(path) }
     }
 
-    public static func removeDirectory(_ path: String) throws(Errno) {
-        try call { unsafe rmdir(path) }
-    }
-
     /// The path without links, `.` and `..` (realpath(3)).
     public static func canonical(_ path: String) throws(Errno) -> String {
         guard let resolved = unsafe realpath(path, nil) else { throw Errno.current }

@@ -20,15 +20,16 @@ public func quoted(_ text: String) -> String {
     return shown + "\""
 }
 
-/// `text` with what could move a terminal's cursor written as escapes, and all else as it is. For whole messages.
-public func printable(_ text: String) -> String {
-    var shown = ""
+/// `text` with everything that a terminal might act on written as `\u{…}`; line breaks too, unless they are kept.
+public func escaped(_ text: String, keepingLines: Bool = false) -> String {
+    var safe = ""
     for scalar in text.unicodeScalars {
-        let value = scalar.value
-        let isControl =
-            (value < 0x20 && value != 0x0a) || (0x7f...0x9f).contains(value) || (0x202a...0x202e).contains(value)
-            || (0x2066...0x2069).contains(value) || value == 0x061c
-        if isControl { shown += "\\u{" + String(value, radix: 16) + "}" } else { shown.unicodeScalars.append(scalar) }
+        switch scalar.properties.generalCategory {
+        case .control where keepingLines && (scalar == "\n" || scalar == "\t"): safe.unicodeScalars.append(scalar)
+        case .control, .format, .lineSeparator, .paragraphSeparator:
+            safe += "\\u{\(String(scalar.value, radix: 16))}"
+        default: safe.unicodeScalars.append(scalar)
+        }
     }
-    return shown
+    return safe
 }

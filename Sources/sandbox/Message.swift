@@ -7,7 +7,9 @@ enum Message {
     static func error(_ text: String) { say(text) }
 
     static func say(_ text: String) {
-        do throws(Errno) { try Descriptor.standardError(Array("sandbox: \(printable(text))\n".utf8)) } catch {}
+        do throws(Errno) {
+            try Descriptor.standardError(Array("sandbox: \(escaped(text, keepingLines: true))\n".utf8))
+        } catch {}
     }
 
     static func print(_ text: String) {
