@@ -36,6 +36,7 @@ let package = Package(
         // Pure: no system calls, tested without privileges.
         .target(name: "SandboxPolicy", swiftSettings: strict),
         .target(name: "LaunchPlan", dependencies: ["SandboxPolicy"], swiftSettings: strict),
+        .target(name: "ImageFormat", dependencies: ["SandboxPolicy"], swiftSettings: strict),
 
         // The launcher: static, no Foundation.
         .target(
@@ -63,6 +64,7 @@ let package = Package(
             swiftSettings: strict),
 
         .testTarget(name: "LaunchPlanTests", dependencies: ["LaunchPlan", "SandboxPolicy"], swiftSettings: strict),
+        .testTarget(name: "ImageFormatTests", dependencies: ["ImageFormat", "SandboxPolicy"], swiftSettings: strict),
         .testTarget(
             name: "ImageStoreTests", dependencies: ["ImageStore", "LinuxSystem", "SandboxPolicy"], swiftSettings: strict
         ),

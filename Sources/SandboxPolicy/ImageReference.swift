@@ -1,25 +1,54 @@
 // Names of images, and the record that the store keeps under each.
 
-/// NAME[:TAG] of an image of the store: `alpine`, `alpine:3.20`, `localhost:5000/team/x:1`.
-public struct ImageReference: Equatable, Sendable, CustomStringConvertible {
+/// NAME[:TAG][@DIGEST] of an image: `alpine`, `alpine:3.20`, `localhost:5000/team/x@sha256:…`. Images of docker.io are
+/// called as everyone calls them, `alpine` and not `docker.io/library/alpine`.
+public struct ImageReference: Hashable, Sendable, CustomStringConvertible {
     public let name: String
-    public let tag: String
+    /// Nil where a digest names the image instead.
+    public let tag: String?
+    /// Of its manifest or index.
+    public let digest: Digest?
 
     /// - Returns: nil where `text` is not such a name. The grammar is that of the OCI distribution specification
     ///   ("Pulling manifests"): lower-case name components, and a tag of at most 128 characters.
     public init?(_ text: String) {
         var name = Substring(text)
-        var tag = Substring("latest")
-        if let colon = text.lastIndex(of: ":"), !text[colon...].contains("/") {
-            name = text[..<colon]
-            tag = text[text.index(after: colon)...]
+        var tag: Substring?
+        digest = name.lastIndex(of: "@").flatMap { Digest(String(name[name.index(after: $0)...])) }
+        if let at = name.lastIndex(of: "@") {
+            if digest == nil { return nil }
+            name = name[..<at]
         }
-        guard Self.isName(name), Self.isTag(tag) else { return nil }
-        self.name = String(name)
-        self.tag = String(tag)
+        if let colon = name.lastIndex(of: ":"), !name[colon...].contains("/") {
+            tag = name[name.index(after: colon)...]
+            name = name[..<colon]
+        }
+        if digest == nil, tag == nil { tag = "latest" }
+        guard Self.isName(name), tag.map(Self.isTag) ?? true else { return nil }
+        self.name = Self.familiar(name)
+        // A tag beside a digest says nothing more (containers-transports(5)).
+        self.tag = digest == nil ? tag.map(String.init) : nil
     }
 
-    public var description: String { "\(name):\(tag)" }
+    /// Where images come from whose name has no registry in it.
+    public static let defaultRegistry = "docker.io"
+
+    private static func familiar(_ name: Substring) -> String {
+        for prefix in ["docker.io/library/", "index.docker.io/library/", "docker.io/", "index.docker.io/"]
+        where name.hasPrefix(prefix) {
+            return String(name.dropFirst(prefix.utf8.count))
+        }
+        return String(name)
+    }
+
+    /// The registry that the name begins with, as `localhost:5000`; nil for a short name.
+    public var registry: String? {
+        guard let slash = name.firstIndex(of: "/") else { return nil }
+        let first = name[..<slash]
+        return first.contains(".") || first.contains(":") || first == "localhost" ? String(first) : nil
+    }
+
+    public var description: String { name + (tag.map { ":" + $0 } ?? "") + (digest.map { "@\($0)" } ?? "") }
 
     /// The file name of its record in the store: no `/`, never `.` or `..`.
     public var fileName: String {
@@ -112,9 +141,6 @@ public struct ImageRecord: Equatable, Sendable {
         settings = file.settings
     }
 
-    /// Whether `text` is a digest in the form that names folders of the store: nothing else may become a path.
-    public static func isDigest(_ text: String) -> Bool {
-        text.utf8.count == 71 && text.hasPrefix("sha256:")
-            && text.utf8.dropFirst(7).allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
-    }
+    /// Nothing but a digest may become a path.
+    public static func isDigest(_ text: String) -> Bool { Digest(text) != nil }
 }

@@ -184,7 +184,7 @@ struct ImagesCommand: ParsableCommand {
     func run() throws {
         let rows = try ImageStore(try Surroundings().places).images().map {
             Row(
-                name: $0.reference.name, tag: $0.reference.tag, layers: $0.layers, size: $0.size,
+                name: $0.reference.name, tag: $0.reference.tag ?? "", layers: $0.layers, size: $0.size,
                 imported: date($0.imported))
         }
         try list(rows, format, header: ["NAME", "TAG", "DIGEST", "SIZE", "IMPORTED (UTC)"]) {
