@@ -44,7 +44,7 @@ public struct Explanation {
     }
 
     private var capabilities: [String] {
-        plan.execution.capabilities.sorted { $0.rawValue < $1.rawValue }.map { "\($0)" }
+        plan.execution.capabilities.members.map { "\($0)" }
     }
 
     private func words(_ range: IDRange) -> String {

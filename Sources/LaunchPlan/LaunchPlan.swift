@@ -29,7 +29,7 @@ public struct Execution: Equatable, Sendable {
     public var user: UserChoice?
     /// The user named is not in the map: the command gets a user namespace of its own in which it is.
     public var ownUserNamespace: Bool
-    public var capabilities: Set<Capability>
+    public var capabilities: CapabilitySet
 
     public static func == (a: Execution, b: Execution) -> Bool {
         a.command == b.command && a.workdir == b.workdir && a.user == b.user
@@ -72,8 +72,7 @@ public struct LaunchPlan: Equatable, Sendable {
         identity = request.identity
         execution = try Self.execution(request)
 
-        if policy.network == .none { steps.append(.beginNetwork) }
-        steps += [.setHostName(policy.hostname), .makeMountsPrivate, .takeIdentity]
+        steps += [.setHostName(policy.hostname), .makeMountsPrivate]
         let binds = openBinds()
         stackRoot(mountPoints: mountPoints(binds.map(\.place)))
         mountKernelFileSystems()
@@ -114,19 +113,21 @@ extension LaunchPlan {
     /// Folders that must be there to be mounted on. They stand in a layer below the image, so that an upper stays free
     /// of them.
     private func mountPoints(_ binds: [MountPoint]) -> [MountPoint] {
-        var folders = ["/proc", "/dev", "/sys", "/tmp", "/etc"] + request.policy.memoryMounts.map(\.destination)
-        if request.root == .host { folders += Self.emptyHostFolders.map { "/" + $0 } }
         var points: [MountPoint] = []
-        for wanted in folders.map({ MountPoint(path: $0, isFile: false) }) + binds {
+        func add(_ path: String, isFile: Bool) {
+            if !points.contains(where: { $0.path == path }) { points.append(MountPoint(path: path, isFile: isFile)) }
+        }
+        for path in ["/proc", "/dev", "/sys", "/tmp", "/etc"] { add(path, isFile: false) }
+        if request.root == .host { for name in Self.emptyHostFolders { add("/" + name, isFile: false) } }
+        let folders = request.policy.memoryMounts.map { MountPoint(path: $0.destination, isFile: false) }
+        for wanted in folders + binds {
             let names = wanted.path.split(separator: "/").filter { $0 != "." }
             // What climbs is found step by step when it is mounted; nothing is made up for it.
             if names.contains("..") { continue }
             for depth in names.indices {
-                let path = "/" + names[...depth].joined(separator: "/")
-                let isFile = wanted.isFile && depth == names.endIndex - 1
-                if !points.contains(where: { $0.path == path }) {
-                    points.append(MountPoint(path: path, isFile: isFile))
-                }
+                add(
+                    "/" + names[...depth].joined(separator: "/"),
+                    isFile: wanted.isFile && depth == names.endIndex - 1)
             }
         }
         return points
@@ -206,11 +207,15 @@ extension LaunchPlan {
         }
     }
 
+    /// The first that needs ids: what goes before is done while newuidmap(1) runs.
     private mutating func mountScratch(_ mountPoints: [MountPoint]) {
+        steps.append(.takeIdentity)
+        if request.policy.network == .none { steps.append(.beginNetwork) }
         steps.append(.mountScratch(host: "/tmp"))
         steps.append(.makeFolder(scratch: "root", mode: 0o755))
         steps.append(.makeFolder(scratch: "points", mode: 0o755))
-        if request.root == .host { steps.append(.makeFolder(scratch: "empty", mode: 0o755)) }
+        // What masks show, and the second lower of an overlay that has but one.
+        steps.append(.makeFolder(scratch: "empty", mode: 0o555))
         for point in mountPoints {
             steps.append(
                 point.isFile

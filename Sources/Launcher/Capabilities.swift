@@ -9,18 +9,20 @@ enum Capabilities {
     private static var last: Int32 { Int32(cap_max_bits()) - 1 }
 
     /// Takes everything but `kept` out of the bounding set and out of what may be raised on execve(2).
-    static func limitBounding(to kept: Set<Capability>) throws(Errno) {
-        for number in 0...last where !kept.contains(where: { Int32($0.rawValue) == number }) {
+    static func limitBounding(to kept: CapabilitySet) throws(Errno) {
+        for number in 0...last where !kept.contains(number: Int(number)) {
             if cap_drop_bound(cap_value_t(number)) != 0 { throw Errno.current }
         }
-        if cap_reset_ambient() != 0 { throw Errno.current }
+        // One call: cap_reset_ambient(3) asks for each capability.
+        try Namespacing.clearAmbientCapabilities()
     }
 
     /// Permitted and effective become `kept`, inheritable and ambient empty.
-    static func drop(keeping kept: Set<Capability>) throws(Errno) {
+    static func drop(keeping kept: CapabilitySet) throws(Errno) {
         guard let state = cap_init() else { throw Errno.current }
         defer { cap_free(UnsafeMutableRawPointer(state)) }
-        var values = kept.filter { Int32($0.rawValue) <= last }.map { cap_value_t($0.rawValue) }
+        var values: [cap_value_t] = []
+        for number in 0...last where kept.contains(number: Int(number)) { values.append(number) }
         if !values.isEmpty {
             let count = Int32(values.count)
             guard cap_set_flag(state, CAP_PERMITTED, count, &values, CAP_SET) == 0,

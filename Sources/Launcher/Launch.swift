@@ -95,10 +95,13 @@ public struct Launch {
 extension Namespaces {
     /// The CLONE_NEW… flags of clone(2). A network namespace takes longest, and is made by a step of its own.
     var cloneFlags: UInt64 {
-        let flags: [(Namespaces, UInt64)] = [
-            (.user, 0x1000_0000), (.mount, 0x0002_0000), (.processes, 0x2000_0000), (.hostName, 0x0400_0000),
-            (.ipc, 0x0800_0000), (.cgroup, 0x0200_0000),
-        ]
-        return flags.filter { contains($0.0) }.reduce(0) { $0 | $1.1 }
+        var flags: UInt64 = 0
+        if contains(.user) { flags |= 0x1000_0000 }
+        if contains(.mount) { flags |= 0x0002_0000 }
+        if contains(.processes) { flags |= 0x2000_0000 }
+        if contains(.hostName) { flags |= 0x0400_0000 }
+        if contains(.ipc) { flags |= 0x0800_0000 }
+        if contains(.cgroup) { flags |= 0x0200_0000 }
+        return flags
     }
 }

@@ -9,7 +9,7 @@ struct StepWalker: ~Copyable {
     /// The process that makes the network namespace.
     private var network: ProcessID = 0
     /// Opened folders and copied mounts, by slot.
-    private var opened: [Slot: SharedDescriptor] = [:]
+    private var opened: [SharedDescriptor?] = []
     /// The root of the scratch file system.
     private var scratch: SharedDescriptor?
     /// The root of the sandbox, before and after it becomes this process's own.
@@ -27,7 +27,7 @@ struct StepWalker: ~Copyable {
         case .makeMountsPrivate: try Mounts.makeAllPrivate()
         case .takeIdentity: try takeIdentity(gate)
         case .openFolder(let path, let slot):
-            opened[slot] = SharedDescriptor(try Descriptor.open(path, [.path, .directory]))
+            keep(SharedDescriptor(try Descriptor.open(path, [.path, .directory])), slot)
         case .copyTree(let path, let slot, let readOnly): try copyTree(path, slot, readOnly)
         case .mountScratch(let path): try mountScratch(path)
         case .makeFolder(let path, let mode): try makeFolder(path, mode)
@@ -37,13 +37,22 @@ struct StepWalker: ~Copyable {
         case .mount(let kind, let path, let options, let data): try mount(kind, path, options, data)
         case .attachDevice(let name): try attachDevice(name)
         case .makeDeviceLink(let name, let target): try place(devices).makeSymlink(name, to: target)
-        case .attach(let slot, let path): try attach(place(opened[slot]), path)
+        case .attach(let slot, let path): try attach(placed(slot), path)
         case .mask(let path): try mask(path)
         case .hide(let path): try cover(openInside(path))
         case .protect(let path): try protect(path)
         case .enterRoot: try enterRoot()
         case .makeRootReadOnly: try Mounts.set([.readOnly], on: withRoot(), recursive: false)
         }
+    }
+
+    private mutating func keep(_ shared: SharedDescriptor, _ slot: Slot) {
+        while opened.count <= slot { opened.append(nil) }
+        opened[slot] = shared
+    }
+
+    private func placed(_ slot: Slot) throws(Errno) -> SharedDescriptor {
+        try place(slot < opened.count ? opened[slot] : nil)
     }
 
     private func place(_ shared: SharedDescriptor?) throws(Errno) -> SharedDescriptor {
@@ -90,7 +99,7 @@ extension StepWalker {
         var held: [SharedDescriptor] = []
         for lower in lowers {
             switch lower {
-            case .slot(let slot): held.append(try place(opened[slot]))
+            case .slot(let slot): held.append(try placed(slot))
             case .scratch(let name): held.append(SharedDescriptor(try openScratch(name)))
             }
         }
@@ -124,7 +133,7 @@ extension StepWalker {
     }
 
     private func subfolderOf(_ slot: Slot, _ name: String) throws(Errno) -> SharedDescriptor {
-        let folder = try place(opened[slot])
+        let folder = try placed(slot)
         if name == "." { return folder }
         do throws(Errno) { try folder.descriptor.makeDirectory(name) } catch .exists {}
         // What an earlier run left here is the sandbox's own writing: no link of its may lead elsewhere.
@@ -167,8 +176,10 @@ extension StepWalker {
     }
 
     private static func split(_ path: String) -> (parent: String, name: String) {
-        let parts = path.split(separator: "/")
-        return ("/" + parts.dropLast().joined(separator: "/"), String(parts.last ?? "."))
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return ("/", path) }
+        let name = path[path.index(after: slash)...]
+        if name.isEmpty { return path == "/" ? ("/", ".") : split(String(path[..<slash])) }
+        return (slash == path.startIndex ? "/" : String(path[..<slash]), String(name))
     }
 
     private mutating func mount(
@@ -191,7 +202,7 @@ extension StepWalker {
         let tree = try Mounts.copyTree(path)
         try Mounts.set(
             readOnly ? [.readOnly, .noSetID, .noDevices] : [.noSetID, .noDevices], on: tree, recursive: true)
-        opened[slot] = SharedDescriptor(tree)
+        keep(SharedDescriptor(tree), slot)
     }
 
     private func attachDevice(_ name: String) throws(Errno) {
@@ -211,9 +222,8 @@ extension StepWalker {
 
     private func cover(_ target: borrowing Descriptor) throws(Errno) {
         if try target.status().kind == .directory {
-            let empty = try Mounts.create(
-                "tmpfs", parameters: [("mode", "555"), ("size", "4k")],
-                attributes: [.readOnly, .noSetID, .noDevices, .noExecution])
+            let empty = try Mounts.copy(openScratch("empty"), recursive: false)
+            try Mounts.set([.readOnly, .noSetID, .noDevices, .noExecution], on: empty, recursive: false)
             try Mounts.attach(empty, at: target)
         } else {
             try Mounts.attach(Mounts.copyTree("/dev/null"), at: target)

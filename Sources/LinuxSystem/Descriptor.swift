@@ -147,14 +147,23 @@ extension Descriptor {
     /// Reads until the end, and throws EFBIG past `limit` bytes.
     public borrowing func readAll(limit: Int) throws(Errno) -> [UInt8] {
         let number = raw
-        var content: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: min(limit + 1, 64 * 1024))
+        // Most files read are small: a larger room would cost more than the reading.
+        var content = [UInt8](repeating: 0, count: 4096)
+        var length = 0
         while true {
-            let count = chunk.count
-            let got = try call { unsafe Glibc.read(number, &chunk, count) }
-            if got == 0 { return content }
-            content.append(contentsOf: chunk[..<got])
-            if content.count > limit { throw Errno.tooBig }
+            let (start, room) = (length, content.count - length)
+            let got = try call {
+                unsafe content.withUnsafeMutableBytes {
+                    unsafe Glibc.read(number, $0.baseAddress.map { unsafe $0 + start }, room)
+                }
+            }
+            length += got
+            if length > limit { throw Errno.tooBig }
+            if got == 0 {
+                content.removeLast(content.count - length)
+                return content
+            }
+            if length == content.count { content += [UInt8](repeating: 0, count: min(length, 1 << 20)) }
         }
     }
 

@@ -56,15 +56,17 @@ public enum Namespacing {
     public static func closeStandardDescriptors() throws(Errno) { try call { close_range(0, 2, 0) } }
     /// Closes every descriptor but 0, 1, 2 and these (close_range(2)).
     public static func closeDescriptors(keeping kept: [Int32]) throws(Errno) {
-        var first: UInt32 = 3
-        for number in kept.map({ UInt32($0) }).sorted() where number >= first {
-            if number > first {
-                let (from, to) = (first, number - 1)
+        var first: Int32 = 3
+        while true {
+            var next = Int32.max
+            for number in kept where number >= first { next = min(next, number) }
+            if next == .max { return try closeDescriptors(from: UInt32(first)) }
+            if next > first {
+                let (from, to) = (UInt32(first), UInt32(next - 1))
                 try call { close_range(from, to, 0) }
             }
-            first = number + 1
+            first = next + 1
         }
-        try closeDescriptors(from: first)
     }
     /// Every descriptor from `first` on is closed when a program is executed.
     public static func closeOnExecute(from first: UInt32) throws(Errno) {
@@ -85,6 +87,11 @@ public enum Namespacing {
     /// Whether other processes of the same user may look into this one through proc(5) and ptrace(2).
     public static func setDumpable(_ dumpable: Bool) throws(Errno) {
         try call { sb_prctl(PR_SET_DUMPABLE, dumpable ? 1 : 0, 0) }
+    }
+
+    /// Empties the ambient set (PR_CAP_AMBIENT(2const)).
+    public static func clearAmbientCapabilities() throws(Errno) {
+        try call { sb_prctl(PR_CAP_AMBIENT, UInt(PR_CAP_AMBIENT_CLEAR_ALL), 0) }
     }
 
     /// No program executed from here on gains rights by set-id bits or file capabilities.
@@ -174,8 +181,22 @@ public enum StandardDescriptors {
 public enum Kernel {
     public static var version: (major: Int, minor: Int) {
         let release = unsafe String(cString: sb_kernel_release())
-        let numbers = release.split(whereSeparator: { !$0.isNumber }).prefix(2).compactMap { Int($0) }
-        return numbers.count == 2 ? (numbers[0], numbers[1]) : (0, 0)
+        var numbers = (major: 0, minor: 0)
+        var dots = 0
+        for byte in release.utf8 {
+            if byte == UInt8(ascii: "."), dots == 0 {
+                dots = 1
+            } else if (48...57).contains(byte) {
+                if dots == 0 {
+                    numbers.major = numbers.major * 10 + Int(byte - 48)
+                } else {
+                    numbers.minor = numbers.minor * 10 + Int(byte - 48)
+                }
+            } else {
+                break
+            }
+        }
+        return numbers
     }
 
     /// Whether descriptor 0, 1 or 2 is a terminal (isatty(3)).

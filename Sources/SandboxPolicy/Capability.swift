@@ -10,12 +10,6 @@ public enum Capability: Int, CaseIterable, Sendable {
     case cap_audit_write, cap_audit_control, cap_setfcap, cap_mac_override, cap_mac_admin, cap_syslog, cap_wake_alarm
     case cap_block_suspend, cap_audit_read, cap_perfmon, cap_bpf, cap_checkpoint_restore
 
-    /// What package managers and services need inside their own namespaces, and nothing that reaches the kernel itself.
-    public static let standard: Set<Capability> = [
-        .cap_chown, .cap_dac_override, .cap_fowner, .cap_fsetid, .cap_kill, .cap_setgid, .cap_setuid, .cap_setpcap,
-        .cap_net_bind_service, .cap_sys_chroot, .cap_setfcap,
-    ]
-
     /// By name, in either case, with or without `CAP_`.
     public init?(name: String) {
         let lower = name.lowercased()
@@ -23,4 +17,33 @@ public enum Capability: Int, CaseIterable, Sendable {
         guard let found = Self.allCases.first(where: { "\($0)" == full }) else { return nil }
         self = found
     }
+}
+
+/// Capabilities as the kernel counts them: a bit for each.
+public struct CapabilitySet: Equatable, Sendable, ExpressibleByArrayLiteral {
+    public private(set) var bits: UInt64
+
+    public init(arrayLiteral capabilities: Capability...) { self.init(capabilities) }
+
+    public init(_ capabilities: [Capability]) {
+        bits = 0
+        for capability in capabilities { insert(capability) }
+    }
+
+    /// What package managers and services need inside their own namespaces, and nothing that reaches the kernel itself.
+    public static let standard: CapabilitySet = [
+        .cap_chown, .cap_dac_override, .cap_fowner, .cap_fsetid, .cap_kill, .cap_setgid, .cap_setuid, .cap_setpcap,
+        .cap_net_bind_service, .cap_sys_chroot, .cap_setfcap,
+    ]
+
+    public var isEmpty: Bool { bits == 0 }
+
+    public mutating func insert(_ capability: Capability) { bits |= 1 << UInt64(capability.rawValue) }
+    public mutating func formUnion(_ other: CapabilitySet) { bits |= other.bits }
+    public mutating func subtract(_ other: CapabilitySet) { bits &= ~other.bits }
+    public func contains(_ capability: Capability) -> Bool { contains(number: capability.rawValue) }
+    public func contains(number: Int) -> Bool { number < 64 && bits >> UInt64(number) & 1 == 1 }
+
+    /// By number.
+    public var members: [Capability] { Capability.allCases.filter(contains) }
 }

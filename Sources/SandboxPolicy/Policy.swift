@@ -106,7 +106,7 @@ public struct Policy: Equatable, Sendable {
     public var entrypoint: [String] = []
     public var command: [String] = []
     public var network = NetworkChoice.none
-    public var capabilities: Set<Capability> = Capability.standard
+    public var capabilities = CapabilitySet.standard
     public var filter = FilterChoice.standard
     public var identity = IdentityChoice.auto
     /// Seconds.
@@ -323,8 +323,8 @@ extension Policy {
         return setting.value
     }
 
-    private static func capabilities(_ setting: Setting) throws(PolicyError) -> Set<Capability> {
-        if setting.value.uppercased() == "ALL" { return Set(Capability.allCases) }
+    private static func capabilities(_ setting: Setting) throws(PolicyError) -> CapabilitySet {
+        if setting.value.uppercased() == "ALL" { return CapabilitySet(Capability.allCases) }
         if let capability = Capability(name: setting.value) { return [capability] }
         throw PolicyError(
             setting,

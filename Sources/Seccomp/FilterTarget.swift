@@ -46,13 +46,13 @@ public enum Architecture: String, Sendable, CaseIterable {
 
 /// Where a filter is to hold, on this machine's architecture.
 public struct FilterTarget: Sendable {
-    public let capabilities: Set<Capability>
+    public let capabilities: CapabilitySet
     public let kernel: KernelVersion
     /// Answer changes of owner and identity with success, and do nothing: where one id exists inside, they can't be
     /// made, and package managers insist on them.
     public let emulateRoot: Bool
 
-    public init(capabilities: Set<Capability>, kernel: KernelVersion, emulateRoot: Bool) {
+    public init(capabilities: CapabilitySet, kernel: KernelVersion, emulateRoot: Bool) {
         self.capabilities = capabilities
         self.kernel = kernel
         self.emulateRoot = emulateRoot

@@ -40,8 +40,8 @@ struct FilterCommand: ParsableCommand {
         }
     }
 
-    private func held() throws(FilterCommandError) -> Set<Capability> {
-        var held: Set<Capability> = []
+    private func held() throws(FilterCommandError) -> CapabilitySet {
+        var held: CapabilitySet = []
         for name in capabilities.split(separator: ",") {
             guard let capability = Capability(name: String(name)) else { throw .unknownCapability(String(name)) }
             held.insert(capability)

@@ -82,15 +82,14 @@ struct Store {
         }
         let emulate = identity.mode == .single
         let kernel = Kernel.version
-        let capabilities = policy.capabilities.map(\.rawValue).sorted().map { String($0) }.joined(separator: ",")
         let key = [
-            file, FileStatus.stamp(of: file), emulate ? "emulate" : "", capabilities,
+            file, FileStatus.stamp(of: file), emulate ? "emulate" : "", String(policy.capabilities.bits),
             "\(kernel.major).\(kernel.minor)",
             FileStatus.stamp(of: manage.installation.manage),
         ]
         let path = places.filterCache + "/" + Places.key(key.joined(separator: "\u{0}"))
         if let filter = OwnFile.read(path), !filter.isEmpty { return filter }
-        let names = policy.capabilities.map { "\($0)" }.sorted().joined(separator: ",")
+        let names = policy.capabilities.members.map { "\($0)" }.joined(separator: ",")
         try manage.run(["__filter", file, path, "--caps", names] + (emulate ? ["--emulate-root"] : []))
         guard let filter = OwnFile.read(path), !filter.isEmpty else {
             throw RunError("the filter \(quoted(file)) could not be prepared")

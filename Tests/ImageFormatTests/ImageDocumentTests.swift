@@ -4,7 +4,11 @@ import SandboxPolicy
 import Testing
 
 @Suite struct ImageDocumentTests {
-    let digest = Digest(hex: String(repeating: "a", count: 64))!
+    let digest: Digest
+
+    init() throws { digest = try #require(Digest(hex: String(repeating: "a", count: 64))) }
+
+    func platform(_ text: String) throws -> Platform { try #require(Platform(text)) }
 
     var manifest: ImageManifest {
         ImageManifest(
@@ -62,9 +66,9 @@ import Testing
             BlobDescriptor(.ociManifest, digest, size: 1, platform: Platform(platform))
         }
         let index = ImageIndex(manifests: [entry("linux/386"), entry("linux/arm64/v8"), entry("linux/amd64")])
-        #expect(try index.manifest(for: Platform("amd64")!).platform?.architecture == "amd64")
-        #expect(try index.manifest(for: Platform("arm64")!).platform?.variant == "v8")
-        #expect(throws: FormatError.self) { try index.manifest(for: Platform("linux/s390x")!) }
+        #expect(try index.manifest(for: platform("amd64")).platform?.architecture == "amd64")
+        #expect(try index.manifest(for: platform("arm64")).platform?.variant == "v8")
+        #expect(throws: FormatError.self) { try index.manifest(for: platform("linux/s390x")) }
     }
 
     @Test func theConfigBecomesSettings() throws {

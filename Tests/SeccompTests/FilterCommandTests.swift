@@ -37,7 +37,7 @@ final class FilterCommandTests {
         let outcome = try filter(words)
         #expect(outcome.status == 0)
         #expect(outcome.errors.isEmpty)
-        let held = Set(names.split(separator: ",").compactMap { Capability(name: String($0)) })
+        let held = CapabilitySet(names.split(separator: ",").compactMap { Capability(name: String($0)) })
         let expected = try defaultProgram(for: target(held, emulateRoot: emulateRoot))
         #expect(try Files.read(output) == expected.bytes)
         #expect(try FileStatus.of(folder + "/cache").permissions == 0o700)

@@ -14,7 +14,7 @@ enum Checkout {
 }
 
 func target(
-    _ capabilities: Set<Capability> = Capability.standard, kernel: KernelVersion = KernelVersion(major: 6, minor: 1),
+    _ capabilities: CapabilitySet = .standard, kernel: KernelVersion = KernelVersion(major: 6, minor: 1),
     emulateRoot: Bool = false
 ) -> FilterTarget {
     FilterTarget(capabilities: capabilities, kernel: kernel, emulateRoot: emulateRoot)
