@@ -17,6 +17,8 @@ import CArchive
         unsafe archive_read_support_filter_xz(archive)
         unsafe archive_read_support_filter_bzip2(archive)
         unsafe archive_read_support_format_raw(archive)
+        // "raw" is not for a file of no bytes.
+        unsafe archive_read_support_format_empty(archive)
     }
 
     deinit { unsafe archive_read_free(archive) }
@@ -59,6 +61,8 @@ import CArchive
             }, nil)
         var entry: OpaquePointer?
         guard opened == ARCHIVE_OK else { throw failure }
+        // Too short for libarchive to see what it is.
+        if unsafe archive_filter_code(archive, 0) == ARCHIVE_FILTER_NONE { throw sourceFailed ? .source : .truncated }
         switch unsafe archive_read_next_header(archive, &entry) {
         case ARCHIVE_OK: return true
         case ARCHIVE_EOF: return false
