@@ -1,4 +1,4 @@
-// Sums over a stream: what names a layer, and what the end of a gzip file promises.
+// Sums over a stream: what names a layer.
 
 import CCrypto
 
@@ -21,22 +21,4 @@ final class ContentDigest {
         EVP_DigestFinal_ex(context, &sum, nil)
         return "sha256:" + sum.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
-}
-
-/// The CRC of RFC 1952, section 8. libarchive does not compare it.
-struct GzipSum {
-    private var register: UInt32 = 0xffff_ffff
-    private let table: [UInt32] = (0..<256).map { index in
-        (0..<8).reduce(UInt32(index)) { value, _ in value & 1 == 1 ? 0xedb8_8320 ^ (value >> 1) : value >> 1 }
-    }
-
-    mutating func add(_ bytes: UnsafeRawBufferPointer) {
-        var sum = register
-        table.withUnsafeBufferPointer { table in
-            for byte in bytes { sum = table[Int((sum ^ UInt32(byte)) & 0xff)] ^ (sum >> 8) }
-        }
-        register = sum
-    }
-
-    var value: UInt32 { ~register }
 }

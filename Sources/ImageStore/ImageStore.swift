@@ -26,7 +26,7 @@ public struct ImageStore: Sendable {
         let blob = try lock.aside(in: places.blobs, .blob)
         let tree = try lock.aside(in: places.data + "/layers", .layer)
         do throws(ImageStoreError) {
-            let digest = try unpack(source, file, keptAt: blob, into: tree, mode, progress)
+            let digest = try unpack(source, file, keptAt: blob, into: tree, mode, progress).content
             try lock.keep(blob, as: places.blobs + "/" + digest.dropFirst(7))
             try lock.keep(tree, as: places.layer(digest, mode))
             try writeRecord(ImageRecord(layers: [digest], settings: []), reference, lock)
@@ -45,7 +45,8 @@ public struct ImageStore: Sendable {
             let blob = places.blobs + "/" + digest.dropFirst(7)
             let tree = try lock.aside(in: places.data + "/layers", .layer)
             do throws(ImageStoreError) {
-                guard try unpack(try Self.open(blob), blob, keptAt: nil, into: tree, mode, { _ in }) == digest else {
+                guard try unpack(try Self.open(blob), blob, keptAt: nil, into: tree, mode, { _ in }).content == digest
+                else {
                     throw .changedBlob(blob)
                 }
                 try lock.keep(tree, as: places.layer(digest, mode))

@@ -5,14 +5,15 @@ import SandboxPolicy
 
 extension ImageStore {
     /// Unpacks an archive into the new folder `tree` and, if wanted, keeps the file itself.
-    /// - Returns: the digest of the uncompressed archive.
+    /// - Returns: digests and sizes of the archive.
     func unpack(
         _ input: SharedDescriptor, _ file: String, keptAt blob: String?, into tree: String, _ mode: IdentityMode,
         _ progress: @escaping (Int64) -> Void
-    ) throws(ImageStoreError) -> String {
+    ) throws(ImageStoreError) -> ArchiveSource.Sums {
         let name = Self.name(of: file)
         var copy: SharedDescriptor?
         let root: SharedDescriptor
+        let source: ArchiveSource
         do throws(Errno) {
             if let blob {
                 copy = SharedDescriptor(
@@ -21,12 +22,11 @@ extension ImageStore {
             try Files.makeDirectories(tree, mode: 0o700)
             root = SharedDescriptor(try Descriptor.open(tree, [.readOnly, .directory, .noFollow]))
             try root.descriptor.setMode(0o700)
+            source = try ArchiveSource(input, copy: copy, limit: 64 << 30, progress: progress)
         } catch { throw .writing("make", tree, error) }
-        let source = ArchiveSource(input, copy: copy, progress: progress)
-        guard source.open() else { throw failure(of: source, name, otherwise: .emptySource(name)) }
         try layEntries(of: source, name, into: root, mode)
-        guard let digest = source.finish() else { throw failure(of: source, name, otherwise: .notTar(name)) }
-        return digest
+        guard let sums = source.finish() else { throw failure(of: source, name, otherwise: .notTar(name)) }
+        return sums
     }
 
     private func layEntries(
@@ -89,7 +89,9 @@ extension ImageStore {
         case .read(let errno): .source(name, errno)
         case .copy(let errno): .writing("keep the archive in", places.blobs, errno)
         case .damaged(let reason): .damaged(name, reason)
-        case nil: otherwise
+        case .empty: .emptySource(name)
+        case .tooLarge(let limit): .damaged(name, "\(limit)")
+        case .stopped, nil: otherwise
         }
     }
 }

@@ -24,6 +24,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -130,6 +131,7 @@ enum {
     SB_FSCONFIG_SET_FLAG = 0,
     SB_FSCONFIG_SET_STRING = 1,
     SB_FSCONFIG_CREATE = 6,
+    SB_EFD_CLOEXEC = EFD_CLOEXEC,
     SB_SI_USER = SI_USER,
     SB_SI_KERNEL = SI_KERNEL,
 };

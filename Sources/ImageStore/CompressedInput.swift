@@ -1,0 +1,72 @@
+// The bytes of an archive as they are in its file or come through a pipe: counted, summed, copied aside.
+
+import Decompression
+import LinuxSystem
+
+/// One reading of a file, from where it stands to its end.
+final class CompressedInput: CompressedBytes {
+    private let file: SharedDescriptor
+    private let copy: SharedDescriptor?
+    private let stop: Event
+    private let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
+    private let digest = ContentDigest()
+    /// Read to find out what it is, and not given out yet.
+    private var start: UnsafeRawBufferPointer?
+
+    /// Bytes read.
+    private(set) var size: Int64 = 0
+    /// What went wrong in reading or copying.
+    private(set) var failure: ArchiveSource.Failure?
+
+    /// - Parameters:
+    ///   - copy: where the bytes go as they are.
+    ///   - stop: ends the wait for a pipe that gives nothing.
+    init(_ file: SharedDescriptor, copy: SharedDescriptor?, stop: Event) {
+        self.file = file
+        self.copy = copy
+        self.stop = stop
+    }
+
+    deinit { chunk.deallocate() }
+
+    /// How the bytes are compressed, or nil where they can't be read.
+    func compression() -> Compression? {
+        start = read()
+        return start.map { Compression(start: $0.prefix(Compression.magicSize)) }
+    }
+
+    func next() -> UnsafeRawBufferPointer? {
+        if let first = start {
+            start = nil
+            return first
+        }
+        return failure == nil ? read() : nil
+    }
+
+    /// `sha256:` of all bytes so far, to be asked for once.
+    func sum() -> String { digest.finish() }
+
+    /// Fills the whole chunk, unless the end comes before.
+    private func read() -> UnsafeRawBufferPointer? {
+        var filled = 0
+        do throws(Errno) {
+            while filled < chunk.count {
+                guard try file.descriptor.waitForInput(unless: stop) else { return nil }
+                let count = try file.descriptor.read(into: UnsafeMutableRawBufferPointer(rebasing: chunk[filled...]))
+                if count == 0 { break }
+                filled += count
+            }
+        } catch {
+            failure = .read(error)
+            return nil
+        }
+        let bytes = UnsafeRawBufferPointer(rebasing: chunk[..<filled])
+        size += Int64(filled)
+        digest.add(bytes)
+        do throws(Errno) { try copy?.descriptor.write(bytes.bytes) } catch {
+            failure = .copy(error)
+            return nil
+        }
+        return bytes
+    }
+}
