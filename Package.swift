@@ -61,14 +61,16 @@ let package = Package(
             name: "Decompression", dependencies: ["CArchive", "CZlib", "CZstd"] + (hasIsal ? ["CIsal"] : []),
             swiftSettings: strict + [.strictMemorySafety()] + (hasIsal ? [.define("HAS_ISAL")] : [])),
         .target(
-            name: "ImageStore", dependencies: ["LinuxSystem", "SandboxPolicy", "Decompression", "CArchive", "CCrypto"],
+            name: "ImageStore",
+            dependencies: ["LinuxSystem", "SandboxPolicy", "ImageFormat", "Decompression", "CArchive", "CCrypto"],
             swiftSettings: strict),
         .target(
             name: "Profiles", dependencies: ["LinuxSystem", "SandboxPolicy", "CToml"], swiftSettings: strict),
         .executableTarget(
             name: "sandbox-manage",
             dependencies: [
-                "ImageStore", "Profiles", "Seccomp", "Launcher", "LaunchPlan", "SandboxPolicy", "LinuxSystem",
+                "ImageStore", "ImageFormat", "Profiles", "Seccomp", "Launcher", "LaunchPlan", "SandboxPolicy",
+                "LinuxSystem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

@@ -59,6 +59,9 @@ public enum Compression: Sendable, CaseIterable {
         }
     }
 
+    /// Whether layers of images are compressed like this (OCI image specification, "Image Layer Filesystem Changeset").
+    public var isOfLayers: Bool { self == .none || self == .gzip || self == .zstd }
+
     /// What uncompresses `source`, from its first byte on.
     public func decompressor(of source: any CompressedBytes) -> any Decompressor {
         switch self {

@@ -1,7 +1,9 @@
 // The uncompressed stream of an archive, read once.
 
 import Decompression
+import ImageFormat
 import LinuxSystem
+import SandboxPolicy
 
 /// A compressed or plain file or pipe, as a stream of its uncompressed bytes.
 final class ArchiveSource {
@@ -27,12 +29,13 @@ final class ArchiveSource {
 
     /// What is known of an archive once it has been read to its end.
     struct Sums {
-        /// `sha256:` and 64 hexadecimal digits, of the uncompressed bytes.
-        let content: String
+        /// Of the uncompressed bytes.
+        let content: Digest
         let contentSize: Int64
-        /// The same of the bytes as they came.
-        let archive: String
+        /// Of the bytes as they were kept.
+        let archive: Digest
         let archiveSize: Int64
+        let compression: Compression
     }
 
     /// - Parameters:
@@ -73,5 +76,16 @@ final class ArchiveSource {
         }
         guard failure == nil, case .success(let sums) = ahead.end() else { return nil }
         return sums
+    }
+}
+
+extension Compression {
+    /// Of a layer that is kept so, or has been uncompressed to be kept.
+    var mediaType: MediaType {
+        switch self {
+        case .gzip: .ociLayerGzip
+        case .zstd: .ociLayerZstd
+        case .none, .xz, .bzip2: .ociLayer
+        }
     }
 }

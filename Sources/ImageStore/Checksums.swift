@@ -1,6 +1,8 @@
 // Sums over a stream: what names a layer.
 
 import CCrypto
+import Foundation
+import SandboxPolicy
 
 /// SHA-256 (FIPS 180-4) of bytes given piece by piece.
 final class ContentDigest {
@@ -15,10 +17,19 @@ final class ContentDigest {
 
     func add(_ bytes: UnsafeRawBufferPointer) { EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) }
 
-    /// `sha256:` and 64 hexadecimal digits; to be asked for once.
-    func finish() -> String {
+    /// To be asked for once.
+    func finish() -> Digest {
         var sum = [UInt8](repeating: 0, count: 32)
         EVP_DigestFinal_ex(context, &sum, nil)
-        return "sha256:" + sum.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        guard let digest = Digest(hex: sum.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()) else {
+            preconditionFailure("32 bytes are 64 digits")
+        }
+        return digest
+    }
+
+    static func of(_ bytes: Data) -> Digest {
+        let digest = ContentDigest()
+        bytes.withUnsafeBytes { digest.add($0) }
+        return digest.finish()
     }
 }

@@ -2,11 +2,12 @@
 
 import Decompression
 import LinuxSystem
+import SandboxPolicy
 
 /// One reading of a file, from where it stands to its end.
 final class CompressedInput: CompressedBytes {
     private let file: SharedDescriptor
-    private let copy: SharedDescriptor?
+    private var copy: SharedDescriptor?
     private let stop: Event
     private let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
     private let digest = ContentDigest()
@@ -29,22 +30,29 @@ final class CompressedInput: CompressedBytes {
 
     deinit { chunk.deallocate() }
 
-    /// How the bytes are compressed, or nil where they can't be read.
+    /// How the bytes are compressed, or nil where they can't be read. What has been read for that is not copied yet.
     func compression() -> Compression? {
         start = read()
         return start.map { Compression(start: $0.prefix(Compression.magicSize)) }
     }
 
     func next() -> UnsafeRawBufferPointer? {
-        if let first = start {
-            start = nil
-            return first
+        if failure != nil { return nil }
+        let bytes = start ?? read()
+        start = nil
+        guard let bytes else { return nil }
+        do throws(Errno) { try copy?.descriptor.write(bytes.bytes) } catch {
+            failure = .copy(error)
+            return nil
         }
-        return failure == nil ? read() : nil
+        return bytes
     }
 
-    /// `sha256:` of all bytes so far, to be asked for once.
-    func sum() -> String { digest.finish() }
+    /// From here on nothing is copied.
+    func keepsNothing() { copy = nil }
+
+    /// The digest of all bytes so far, to be asked for once.
+    func sum() -> Digest { digest.finish() }
 
     /// Fills the whole chunk, unless the end comes before.
     private func read() -> UnsafeRawBufferPointer? {
@@ -63,10 +71,6 @@ final class CompressedInput: CompressedBytes {
         let bytes = UnsafeRawBufferPointer(rebasing: chunk[..<filled])
         size += Int64(filled)
         digest.add(bytes)
-        do throws(Errno) { try copy?.descriptor.write(bytes.bytes) } catch {
-            failure = .copy(error)
-            return nil
-        }
         return bytes
     }
 }

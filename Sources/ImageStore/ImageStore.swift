@@ -1,14 +1,19 @@
-// The images of one user: archives brought in, kept as they came, unpacked once for each identity mode.
+// The images of one user: blobs kept as they came, layers unpacked once for each identity mode, names for both.
 
+import Foundation
+import ImageFormat
 import LinuxSystem
 public import SandboxPolicy
 
-/// The store that `Places` describes. Whatever is made is written aside as `.tmp-…` in the folder where it will be,
-/// flushed, and renamed: a reader sees the whole or nothing, and the next writer removes what a killed one has left.
+/// The store that `Places` describes. Any number of processes read and write it at the same time.
 public struct ImageStore: Sendable {
     public let places: Places
+    let limits: UnpackLimits
 
-    public init(_ places: Places) { self.places = places }
+    public init(_ places: Places, limits: UnpackLimits = UnpackLimits()) {
+        self.places = places
+        self.limits = limits
+    }
 
     /// Brings the tar of a root file system in under a name, replacing an image of that name.
     /// - Parameters:
@@ -18,76 +23,140 @@ public struct ImageStore: Sendable {
     /// - Throws: `ImageStoreError`; then the store is as it was.
     public func importTar(
         from file: String, as reference: ImageReference, mode: IdentityMode,
-        progress: @escaping (Int64) -> Void = { _ in }
+        progress: @escaping @Sendable (Int64) -> Void = { _ in }
     ) throws(ImageStoreError) {
         let source = try Self.open(file)
-        let lock = try Writing(places)
-        defer { lock.end() }
-        let blob = try lock.aside(in: places.blobs, .blob)
-        let tree = try lock.aside(in: places.data + "/layers", .layer)
-        do throws(ImageStoreError) {
-            let digest = try unpack(source, file, keptAt: blob, into: tree, mode, progress).content
-            try lock.keep(blob, as: places.blobs + "/" + digest.dropFirst(7))
-            try lock.keep(tree, as: places.layer(digest, mode))
-            try writeRecord(ImageRecord(layers: [digest], settings: []), reference, lock)
+        let writing = try Writing(places)
+        let blob = try writing.aside(in: places.blobs)
+        let tree = try writing.aside(in: places.layers)
+        do {
+            let sums = try unpack(source, file, keptAt: blob, into: tree, mode, progress)
+            try writing.flush()
+            try writing.claim.ensure(places.blob(sums.archive)) {
+                try writing.keep(blob, as: places.blob(sums.archive))
+            }
+            try writing.claim.ensure(places.layer(sums.content, mode)) {
+                try writing.keep(tree, as: places.layer(sums.content, mode))
+            }
+            // Where they were there already.
+            writing.discard([blob, tree])
+            try writeImported(sums, reference, writing)
         } catch {
-            lock.discard([blob, tree])
-            throw error
+            writing.discard([blob, tree])
+            throw Self.typed(error, places)
         }
+    }
+
+    /// Makes manifest and config for one imported layer.
+    private func writeImported(
+        _ sums: ArchiveSource.Sums, _ reference: ImageReference, _ writing: Writing
+    ) throws {
+        let config = canonicalJSON(ImageConfig(platform: .host, layers: [sums.content]))
+        let manifest = ImageManifest(
+            config: BlobDescriptor(.ociConfig, ContentDigest.of(config), size: Int64(config.count)),
+            layers: [BlobDescriptor(sums.compression.mediaType, sums.archive, size: sums.archiveSize)])
+        let bytes = canonicalJSON(manifest)
+        let root = ContentDigest.of(bytes)
+        for document in [config, bytes] { try writeDocument(document, writing) }
+        let layer = ImageRecord.Layer(content: sums.content, blob: sums.archive, size: sums.contentSize)
+        try writeRecord(
+            ImageRecord(
+                root: root, manifest: root, config: manifest.config.digest, platform: "\(Platform.host)",
+                layers: [layer], settings: []),
+            reference, writing)
     }
 
     /// Unpacks the kept layers of an image for `mode` where that has not been done.
     public func unpack(_ reference: ImageReference, mode: IdentityMode) throws(ImageStoreError) {
-        let layers = try record(reference).layers
-        let lock = try Writing(places)
-        defer { lock.end() }
-        for digest in layers where !Files.isAccessible(places.layer(digest, mode), 0) {
-            let blob = places.blobs + "/" + digest.dropFirst(7)
-            let tree = try lock.aside(in: places.data + "/layers", .layer)
-            do throws(ImageStoreError) {
-                guard try unpack(try Self.open(blob), blob, keptAt: nil, into: tree, mode, { _ in }).content == digest
-                else {
-                    throw .changedBlob(blob)
+        let record = try record(reference)
+        let writing = try Writing(places)
+        do {
+            for layer in record.layers {
+                try writing.claim.share(places.blob(layer.blob))
+                try writing.claim.ensure(places.layer(layer.content, mode)) {
+                    let tree = try unpackKept(layer, mode, writing)
+                    try writing.keep(tree, as: places.layer(layer.content, mode))
                 }
-                try lock.keep(tree, as: places.layer(digest, mode))
+            }
+        } catch { throw Self.typed(error, places) }
+    }
+
+    /// A new tree of a layer whose blob is kept, under a name aside.
+    func unpackKept(_ layer: ImageRecord.Layer, _ mode: IdentityMode, _ writing: Writing) throws -> String {
+        let blob = places.blob(layer.blob)
+        let tree = try writing.aside(in: places.layers)
+        do {
+            let sums = try unpack(try Self.open(blob), blob, keptAt: nil, into: tree, mode) { _ in }
+            guard sums.content == layer.content else { throw ImageStoreError.changedBlob(blob) }
+            try writing.flush()
+            return tree
+        } catch {
+            writing.discard([tree])
+            throw error
+        }
+    }
+
+    /// Unpacks a tar as the layer `folder`, for `--layer FILE`; nothing is done where the folder is there.
+    public func unpackTar(_ file: String, into folder: String, mode: IdentityMode) throws(ImageStoreError) {
+        let source = try Self.open(file)
+        let writing = try Writing(places)
+        do {
+            try writing.claim.ensure(folder) {
+                let tree = try writing.aside(in: Self.parent(folder))
+                do {
+                    _ = try unpack(source, file, keptAt: nil, into: tree, mode) { _ in }
+                    try writing.flush()
+                    try writing.keep(tree, as: folder)
+                } catch {
+                    writing.discard([tree])
+                    throw error
+                }
+            }
+        } catch { throw Self.typed(error, places) }
+    }
+
+    /// Keeps a manifest or config.
+    func writeDocument(_ bytes: Data, _ writing: Writing) throws {
+        let path = places.blob(ContentDigest.of(bytes))
+        try writing.claim.ensure(path) {
+            let aside = try writing.aside(in: places.blobs)
+            do {
+                try write(Array(bytes), to: aside)
+                try writing.keep(aside, as: path)
             } catch {
-                lock.discard([tree])
+                writing.discard([aside])
                 throw error
             }
         }
     }
 
-    /// Unpacks a tar as the layer `folder`, for `--layer FILE`; nothing is done where the folder is there.
-    public func unpackTar(
-        _ file: String, into folder: String, mode: IdentityMode
-    ) throws(ImageStoreError) {
-        if Files.isAccessible(folder, 0) { return }
-        let source = try Self.open(file)
-        let lock = try Writing(places)
-        defer { lock.end() }
-        let tree = try lock.aside(in: Self.parent(folder), .layer)
+    /// Gives an image its name: the last thing done, when all parts are there and held.
+    func writeRecord(_ record: ImageRecord, _ reference: ImageReference, _ writing: Writing) throws(ImageStoreError) {
+        let aside = try writing.aside(in: places.images)
         do throws(ImageStoreError) {
-            _ = try unpack(source, file, keptAt: nil, into: tree, mode, { _ in })
-            try lock.keep(tree, as: folder)
+            try write(record.encoded, to: aside)
+            do throws(Errno) { try Files.rename(aside, to: places.images + "/" + reference.fileName) } catch {
+                throw .writing("write the record of an image in", places.images, error)
+            }
         } catch {
-            lock.discard([tree])
+            writing.discard([aside])
             throw error
         }
     }
 
-    private func writeRecord(
-        _ record: ImageRecord, _ reference: ImageReference, _ lock: Writing
-    ) throws(ImageStoreError) {
-        let aside = try lock.aside(in: places.images, .record)
+    private func write(_ bytes: [UInt8], to path: String) throws(ImageStoreError) {
         do throws(Errno) {
-            let file = try Descriptor.open(aside, [.writeOnly, .create, .exclusive, .noFollow], mode: 0o600)
-            try file.write(record.encoded)
+            let file = try Descriptor.open(path, [.writeOnly, .create, .exclusive, .noFollow], mode: 0o600)
+            try file.write(bytes)
             try file.sync()
-            try Files.rename(aside, to: places.images + "/" + reference.fileName)
-        } catch {
-            lock.discard([aside])
-            throw .writing("write the record of an image in", places.images, error)
-        }
+        } catch { throw .writing("write to", places.data, error) }
+    }
+
+    /// What a closure that may throw anything has thrown, in this module's terms.
+    static func typed(_ error: any Error, _ places: Places) -> ImageStoreError {
+        if let error = error as? ImageStoreError { return error }
+        if let errno = error as? Errno { return .writing("write to", places.data, errno) }
+        return .fetching("\(error)")
     }
 
     private static func parent(_ path: String) -> String {
@@ -95,7 +164,7 @@ public struct ImageStore: Sendable {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    private static func open(_ file: String) throws(ImageStoreError) -> SharedDescriptor {
+    static func open(_ file: String) throws(ImageStoreError) -> SharedDescriptor {
         do throws(Errno) {
             let source =
                 file == "-"
@@ -124,33 +193,39 @@ extension ImageStore {
     /// One image as `sandbox images` lists it.
     public struct Summary: Equatable, Sendable {
         public let reference: ImageReference
-        /// Lowest first; none where the record is damaged.
-        public let layers: [String]
-        /// Bytes of the kept archives.
+        /// Nil where it is damaged.
+        public let record: ImageRecord?
+        /// Bytes of its layers, uncompressed: all of them, and of those that no other image has.
         public let size: Int64
+        public let uniqueSize: Int64
         /// Nanoseconds since the epoch.
-        public let imported: Int64
+        public let added: Int64
     }
 
     /// All images, by name.
     public func images() throws(ImageStoreError) -> [Summary] {
         do throws(Errno) {
-            var found: [Summary] = []
+            var found: [(reference: ImageReference, record: ImageRecord?, added: Int64)] = []
+            var users: [Digest: Set<Digest>] = [:]
             for file in try Descriptor.open(places.images, [.readOnly, .directory]).names() where !file.hasPrefix(".") {
                 guard let reference = ImageReference(fileName: file) else { continue }
                 let path = places.images + "/" + file
-                let layers = ImageRecord(encoded: try Files.read(path))?.layers ?? []
-                let sizes = layers.map { size(of: places.blobs + "/" + $0.dropFirst(7)) }
-                found.append(
-                    Summary(
-                        reference: reference, layers: layers, size: sizes.reduce(0, +),
-                        imported: try FileStatus.of(path).modified))
+                do throws(Errno) {
+                    let record = ImageRecord(encoded: try Files.read(path))
+                    found.append((reference, record, try FileStatus.of(path).modified))
+                    // Two names of one image share everything, which is no sharing between images.
+                    for layer in record?.layers ?? [] {
+                        users[layer.content, default: []].insert(record?.manifest ?? layer.content)
+                    }
+                } catch .noEntry { continue }  // Removed meanwhile.
             }
-            return found.sorted { $0.reference.description < $1.reference.description }
+            return found.map { image in
+                let layers = image.record?.layers ?? []
+                let own = layers.filter { users[$0.content]?.count == 1 }
+                return Summary(
+                    reference: image.reference, record: image.record, size: layers.reduce(0) { $0 + $1.size },
+                    uniqueSize: own.reduce(0) { $0 + $1.size }, added: image.added)
+            }.sorted { $0.reference.description < $1.reference.description }
         } catch .noEntry { return [] } catch { throw .system("list the images in", places.images, error) }
-    }
-
-    private func size(of path: String) -> Int64 {
-        do throws(Errno) { return try FileStatus.of(path).size } catch { return 0 }
     }
 }

@@ -2,7 +2,7 @@
 
 import Glibc
 public import LinuxSystem
-import SandboxPolicy
+public import SandboxPolicy
 
 /// Why one entry of an archive can't be laid out.
 public enum EntryFault: Error, Equatable, Sendable {
@@ -60,6 +60,14 @@ public enum ImageStoreError: Error, Equatable, Sendable {
     case damagedRecord(String)
     /// A kept archive does not have the content that its name says.
     case changedBlob(String)
+    /// The blob of this name is another than it should be: what it is called, what it is.
+    case wrongDigest(of: String, wanted: Digest, found: Digest)
+    case wrongSize(of: String, wanted: Int64, found: Int64)
+    /// The store was written by a later version of this program.
+    case newerStore(String, Int)
+    /// What a registry, a layout or an archive said of itself.
+    case fetching(String)
+    case imageInUse(String, by: String)
     case unknownSandbox(String, near: String?)
     case sandboxInUse(String)
     /// No list of lower layers lies beside this upper.
@@ -97,6 +105,18 @@ extension ImageStoreError: CustomStringConvertible {
             "no image \(shownQuoted(name)) in the store\(Self.suggestion(near)); sandbox images lists them"
         case .damagedRecord(let name): "the record of image \(shownQuoted(name)) can't be read; import the image again"
         case .changedBlob(let path): "the kept archive \(shownQuoted(path)) has changed on disk; import the image again"
+        case .wrongDigest(let what, let wanted, let found):
+            "\(shown(what.utf8)) should have the digest \(wanted) and has \(found): it was changed on the way or where "
+                + "it is kept; nothing of it was kept"
+        case .wrongSize(let what, let wanted, let found):
+            "\(shown(what.utf8)) should have \(wanted) bytes and has \(found); nothing of it was kept"
+        case .newerStore(let path, let version):
+            "the store \(shownQuoted(path)) has version \(version), written by a newer sandbox; install that one, or "
+                + "set XDG_DATA_HOME to another folder"
+        case .fetching(let reason): reason
+        case .imageInUse(let name, let user):
+            "image \(shownQuoted(name)) is in use by \(shown(user.utf8)); end that first, or take the name alone away "
+                + "with --force"
         case .unknownSandbox(let name, let near):
             "no kept sandbox \(shownQuoted(name))\(Self.suggestion(near)); sandbox list shows them"
         case .sandboxInUse(let name): "sandbox \(shownQuoted(name)) is in use; end it first"

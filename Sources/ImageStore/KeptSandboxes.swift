@@ -33,7 +33,7 @@ public struct KeptSandboxes {
                 summaries.append(
                     Summary(
                         name: name,
-                        size: try Self.size(of: Descriptor.open(folder + "/upper", [.readOnly, .directory])),
+                        size: try DiskUsage.of(Descriptor.open(folder + "/upper", [.readOnly, .directory])),
                         created: try FileStatus.of(folder + "/lock").modified, isRunning: try isRunning(folder)))
             } catch .noEntry {
                 continue  // Removed meanwhile, or not yet whole.
@@ -44,21 +44,17 @@ public struct KeptSandboxes {
 
     private func isRunning(_ folder: String) throws(Errno) -> Bool { try Files.isLocked(folder + "/lock") }
 
-    /// Folders wait by their path: a sandbox may have nested them without end.
-    private static func size(of top: borrowing Descriptor) throws(Errno) -> Int64 {
-        var total: Int64 = 0
-        var waiting = [TreePath.root]
-        while let path = waiting.popLast() {
-            do throws(Errno) {
-                let folder = try top.open(beneath: path, [.readOnly, .directory])
-                for name in try folder.fileNames() {
-                    guard let status = try folder.status(of: name) else { continue }
-                    if status.kind == .directory { waiting.append(path.appending(name)) }
-                    if status.kind == .regular { total += status.size }
-                }
-            } catch .access { continue } catch .noEntry { continue } catch .notDirectory { continue }
-        }
-        return total
+    /// Host folders that the layers below a sandbox's changes are.
+    func lowers(of name: String) -> [String] {
+        let words = Words.split(Array((Files.text(places.sandboxes + "/" + name + "/lowers") ?? "").utf8))
+        return words.indices.filter { $0 % 2 == 1 }.map { words[$0] }
+    }
+
+    /// What stands in a folder of the store, without what is not finished.
+    static func entries(_ folder: String) -> [String] {
+        do throws(Errno) {
+            return try Descriptor.open(folder, [.readOnly, .directory]).names().filter { !$0.hasPrefix(".") }.sorted()
+        } catch { return [] }
     }
 
     /// Removes a sandbox with its changes. One that runs stays.

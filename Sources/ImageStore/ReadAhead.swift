@@ -30,6 +30,7 @@ final class ReadAhead: @unchecked Sendable {
     private let stop: Event
 
     private let input: CompressedInput
+    private let copy: SharedDescriptor?
     private let digest = ContentDigest()
     private let limit: Int64
     private var size: Int64 = 0
@@ -40,6 +41,7 @@ final class ReadAhead: @unchecked Sendable {
         stop = try Event()
         input = CompressedInput(file, copy: copy, stop: stop)
         self.limit = limit
+        self.copy = copy
         for _ in slots { free.signal() }
         Thread { self.run() }.start()
     }
@@ -81,6 +83,7 @@ final class ReadAhead: @unchecked Sendable {
         free.wait()
         guard let compression = input.compression() else { throw input.failure ?? .stopped }
         if input.size == 0 { throw .empty }
+        if !compression.isOfLayers { input.keepsNothing() }
         let decompressor = compression.decompressor(of: input)
         while true {
             let slot = slots[index % slots.count]
@@ -88,14 +91,24 @@ final class ReadAhead: @unchecked Sendable {
             slot.count = try fill(slot.room, from: decompressor)
             slot.inputSize = input.size
             if slot.count == 0 {
+                let content = digest.finish()
                 return ArchiveSource.Sums(
-                    content: digest.finish(), contentSize: size, archive: input.sum(), archiveSize: input.size)
+                    content: content, contentSize: size, archive: compression.isOfLayers ? input.sum() : content,
+                    archiveSize: compression.isOfLayers ? input.size : size, compression: compression)
             }
+            if !compression.isOfLayers { try keep(slot) }
             filled.signal()
             index += 1
             free.wait()
             if isStopped.load(ordering: .acquiring) { throw .stopped }
         }
+    }
+
+    /// Layers of images are not compressed in this way: the copy aside is of the uncompressed bytes.
+    private func keep(_ slot: Slot) throws(ArchiveSource.Failure) {
+        do throws(Errno) {
+            try copy?.descriptor.write(UnsafeRawBufferPointer(rebasing: slot.room[..<slot.count]).bytes)
+        } catch { throw .copy(error) }
     }
 
     /// Fills the whole of `room`, unless the end comes before.

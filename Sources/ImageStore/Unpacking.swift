@@ -10,21 +10,32 @@ extension ImageStore {
         _ input: SharedDescriptor, _ file: String, keptAt blob: String?, into tree: String, _ mode: IdentityMode,
         _ progress: @escaping (Int64) -> Void
     ) throws(ImageStoreError) -> ArchiveSource.Sums {
-        let name = Self.name(of: file)
+        try receive(input, Self.name(of: file), keptAt: blob, into: tree, mode, progress)
+    }
+
+    /// Reads an archive to its end: keeps it at `blob`, and unpacks it into the new folder `tree`, as far as these are
+    /// given.
+    func receive(
+        _ input: SharedDescriptor, _ name: String, keptAt blob: String?, into tree: String?, _ mode: IdentityMode,
+        _ progress: @escaping (Int64) -> Void
+    ) throws(ImageStoreError) -> ArchiveSource.Sums {
         var copy: SharedDescriptor?
-        let root: SharedDescriptor
+        var root: SharedDescriptor?
         let source: ArchiveSource
         do throws(Errno) {
             if let blob {
                 copy = SharedDescriptor(
                     try Descriptor.open(blob, [.writeOnly, .create, .exclusive, .noFollow], mode: 0o600))
             }
-            try Files.makeDirectories(tree, mode: 0o700)
-            root = SharedDescriptor(try Descriptor.open(tree, [.readOnly, .directory, .noFollow]))
-            try root.descriptor.setMode(0o700)
-            source = try ArchiveSource(input, copy: copy, limit: 64 << 30, progress: progress)
-        } catch { throw .writing("make", tree, error) }
-        try layEntries(of: source, name, into: root, mode)
+            if let tree {
+                try Files.makeDirectories(tree, mode: 0o700)
+                let folder = SharedDescriptor(try Descriptor.open(tree, [.readOnly, .directory, .noFollow]))
+                try folder.descriptor.setMode(0o700)
+                root = folder
+            }
+            source = try ArchiveSource(input, copy: copy, limit: limits.bytes, progress: progress)
+        } catch { throw .writing("write to", places.data, error) }
+        if let root { try layEntries(of: source, name, into: root, mode) }
         guard let sums = source.finish() else { throw failure(of: source, name, otherwise: .notTar(name)) }
         return sums
     }

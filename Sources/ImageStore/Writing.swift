@@ -1,66 +1,108 @@
-// The one writer of a store: what it makes aside, keeps, and clears away.
+// What is being written to a store: made aside, kept whole, or cleared away.
 
+import Foundation
 import LinuxSystem
 import SandboxPolicy
 
-/// The right to write to a store, for as long as this lives: one process has it at a time.
-struct Writing {
-    private let lock: SharedDescriptor
-    private let data: String
+/// One writer of a store among any number of others. What it makes is called `.tmp-…` until it is whole and on the
+/// disk; what a killed writer has left of that is removed by the next.
+final class Writing: Sendable {
+    let claim: Claim
+    private let places: Places
     private static let mark = ".tmp-"
+    /// What `version` of a store says that this program can write to.
+    static let version = 1
 
-    /// What is made aside.
-    enum Part: String, CaseIterable { case blob, layer, record }
-
-    /// Makes the store's folders, waits for another writer to end, and removes what a killed one has left.
     init(_ places: Places) throws(ImageStoreError) {
-        data = places.data
+        self.places = places
         do throws(Errno) {
-            let folders = [places.images, places.blobs, places.data + "/layers", places.setup]
+            let folders = [places.images, places.blobs, places.layers, places.setup]
             for folder in [places.data] + folders { try Files.makeDirectories(folder) }
-            lock = SharedDescriptor(
-                try Descriptor.open(places.data + "/lock", [.readWrite, .create, .noFollow], mode: 0o600))
-            try lock.descriptor.lock(wait: true)
-            for folder in folders { try Self.clear(folder) }
+            let owner = try FileStatus.of(places.data).owner
+            guard owner == Process.effectiveUser else { throw .permission }
+            claim = try Claim(places)
         } catch { throw .writing("write to", places.data, error) }
+        try Self.checkVersion(places)
+        for folder in [places.images, places.blobs, places.layers, places.setup] { clear(folder) }
     }
 
-    /// Lets the next writer in.
-    func end() { withExtendedLifetime(lock) {} }
-
-    /// A new name in `folder` for something unfinished.
-    func aside(in folder: String, _ part: Part) throws(ImageStoreError) -> String {
-        do throws(Errno) { try Files.makeDirectories(folder) } catch { throw .writing("make", folder, error) }
-        return "\(folder)/\(Self.mark)\(Process.id)-\(part.rawValue)"
+    private static func checkVersion(_ places: Places) throws(ImageStoreError) {
+        let path = places.data + "/version"
+        if let text = Files.text(path, limit: 64) {
+            guard let number = Int(text.prefix { $0 != "\n" }) else { throw .system("read", path, .invalid) }
+            if number > version { throw .newerStore(places.data, number) }
+            return
+        }
+        do throws(Errno) { try Files.replace(path, with: Array("\(version)\n".utf8)) } catch {
+            throw .writing("write to", places.data, error)
+        }
     }
 
-    /// Gives something finished its name, once all of it is on the disk; what has that name already is the same.
+    /// A new name in `folder` for something unfinished, this writer's own.
+    func aside(in folder: String) throws(ImageStoreError) -> String {
+        do throws(Errno) {
+            try Files.makeDirectories(folder)
+            // No two are ever the same.
+            let path = "\(folder)/\(Self.mark)\(UUID().uuidString)"
+            guard try claim.take(path) else { throw .busy }
+            return path
+        } catch { throw .writing("make", folder, error) }
+    }
+
+    /// Everything written so far is on the disk.
+    func flush() throws(ImageStoreError) {
+        do throws(Errno) { try Descriptor.open(places.data, [.readOnly, .directory]).syncFileSystem() } catch {
+            throw .writing("write to", places.data, error)
+        }
+    }
+
+    /// Gives something finished and flushed its name; what has that name already is the same.
     func keep(_ aside: String, as path: String) throws(ImageStoreError) {
         if Files.isAccessible(path, 0) { return discard([aside]) }
         do throws(Errno) {
-            try Descriptor.open(data, [.readOnly, .directory]).syncFileSystem()
             try Files.rename(aside, to: path)
+            try claim.release(aside)
         } catch { throw .writing("keep", path, error) }
     }
 
     /// Removes what is not to be kept. What can't be removed now is left to the next writer.
     func discard(_ unfinished: [String]) {
         for path in unfinished {
-            do throws(Errno) { try Files.removeTree(path) } catch { continue }
+            do throws(Errno) {
+                try Files.removeTree(path)
+                try claim.release(path)
+            } catch { continue }
         }
     }
 
-    private static func clear(_ folder: String) throws(Errno) {
-        let opened = try Descriptor.open(folder, [.readOnly, .directory])
-        for name in try opened.fileNames() where isAside(name) {
-            // What belongs to ids that are not mapped now goes when they are.
-            do throws(Errno) { try opened.removeTree(name) } catch { continue }
+    /// Removes a part that nobody uses: it is no part from the first moment on.
+    /// - Returns: false where it is in use.
+    func remove(_ path: String, unless isWanted: () throws -> Bool) throws -> Bool {
+        guard try claim.take(path) else { return false }
+        if try isWanted() {
+            try claim.release(path)
+            return false
         }
+        let parent = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
+        let unwanted = try aside(in: parent)
+        do throws(Errno) { try Files.rename(path, to: unwanted) } catch {
+            throw ImageStoreError.writing("remove", path, error)
+        }
+        try claim.release(path)
+        discard([unwanted])
+        return true
     }
 
-    /// Others may put things aside in the same folder: theirs end otherwise.
-    private static func isAside(_ name: FileName) -> Bool {
-        let text = String(decoding: name.bytes, as: UTF8.self)
-        return text.hasPrefix(mark) && Part.allCases.contains { text.hasSuffix("-" + $0.rawValue) }
+    private func clear(_ folder: String) {
+        do throws(Errno) {
+            let opened = try Descriptor.open(folder, [.readOnly, .directory])
+            for name in try opened.fileNames() {
+                let text = String(decoding: name.bytes, as: UTF8.self)
+                guard text.hasPrefix(Self.mark), try claim.take(folder + "/" + text) else { continue }
+                // What belongs to ids that are not mapped now goes when they are.
+                do throws(Errno) { try opened.removeTree(name) } catch {}
+                try claim.release(folder + "/" + text)
+            }
+        } catch { return }
     }
 }

@@ -224,6 +224,18 @@ public struct PipeEnds {
         writer = SharedDescriptor(Descriptor(owning: ends.1))
     }
 
+    /// Bytes that it takes before a writer waits (F_SETPIPE_SZ of fcntl(2)).
+    public func setCapacity(_ bytes: Int32) throws(Errno) {
+        guard let writer else { return }
+        try call { sb_fcntl(writer.raw, F_SETPIPE_SZ, bytes) }
+    }
+
+    /// Both ends, for two threads of this process.
+    public func both() -> (reader: SharedDescriptor, writer: SharedDescriptor) {
+        guard let reader, let writer else { preconditionFailure("an end was closed") }
+        return (reader, writer)
+    }
+
     /// Closes the writing end. To be called once, and not after `keepWriter`.
     public mutating func keepReader() -> SharedDescriptor {
         writer = nil

@@ -27,6 +27,14 @@ public enum Signals {
         unsafe sigprocmask(SIG_BLOCK, &set, nil)
     }
 
+    /// Writing to a pipe that nobody reads is an error of the write for this thread, and not the end of the process.
+    public static func blockBrokenPipe() {
+        var set = sigset_t()
+        unsafe sigemptyset(&set)
+        unsafe sigaddset(&set, SIGPIPE)
+        unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
+    }
+
     /// Every signal as a program expects it at its start: unblocked, default action.
     public static func restoreDefaults() {
         var none = sigset_t()

@@ -109,38 +109,75 @@ public enum IdentityMode: String, Sendable, CaseIterable {
     case range
 }
 
-/// What the store knows of one image: its layers and what its config says, as the launcher reads it.
+/// What the store knows of one image, as the launcher reads it.
 public struct ImageRecord: Equatable, Sendable {
-    /// Digests (`sha256:` and 64 hexadecimal digits) of the uncompressed layers, lowest first.
-    public var layers: [String]
+    public struct Layer: Equatable, Sendable {
+        /// Of the uncompressed archive: it names the unpacked tree.
+        public var content: Digest
+        /// Of the archive as it came.
+        public var blob: Digest
+        /// Bytes, uncompressed.
+        public var size: Int64
+
+        public init(content: Digest, blob: Digest, size: Int64) {
+            self.content = content
+            self.blob = blob
+            self.size = size
+        }
+    }
+
+    /// Of the index or manifest that the name stood for where the image came from.
+    public var root: Digest
+    public var manifest: Digest
+    public var config: Digest
+    /// OS/ARCHITECTURE[/VARIANT].
+    public var platform: String
+    /// Lowest first.
+    public var layers: [Layer]
     /// From the image's config (OCI image specification, "config"): env, entrypoint, command, user, workdir.
     public var settings: [Setting]
 
-    public init(layers: [String], settings: [Setting]) {
+    public init(
+        root: Digest, manifest: Digest, config: Digest, platform: String, layers: [Layer], settings: [Setting]
+    ) {
+        self.root = root
+        self.manifest = manifest
+        self.config = config
+        self.platform = platform
         self.layers = layers
         self.settings = settings
     }
 
-    private static let signature = "sandbox-image-1"
+    private static let signature = "sandbox-image-2"
 
     public var encoded: [UInt8] {
-        Words.join([Self.signature, String(layers.count)] + layers)
-            + SettingsFile(dependencies: [], settings: settings).encoded
+        var words = [Self.signature, "\(root)", "\(manifest)", "\(config)", platform, String(layers.count)]
+        for layer in layers { words += ["\(layer.content)", "\(layer.blob)", String(layer.size)] }
+        return Words.join(words) + SettingsFile(dependencies: [], settings: settings).encoded
     }
 
-    /// - Returns: nil where the bytes are not such a record.
+    /// - Returns: nil where the bytes are not such a record. Nothing but a digest may become a path.
     public init?(encoded: [UInt8]) {
         let words = Words.split(encoded)
-        guard words.count >= 2, words[0] == Self.signature, let count = Int(words[1]), count > 0,
-            words.count >= 2 + count
+        guard words.count >= 6, words[0] == Self.signature, let root = Digest(words[1]),
+            let manifest = Digest(words[2]), let config = Digest(words[3]), let count = Int(words[5]), count > 0,
+            count < 10_000, words.count >= 6 + 3 * count
         else { return nil }
-        layers = Array(words[2..<(2 + count)])
-        guard layers.allSatisfy(Self.isDigest),
-            let file = SettingsFile(encoded: Words.join(Array(words[(2 + count)...])))
-        else { return nil }
+        self.root = root
+        self.manifest = manifest
+        self.config = config
+        platform = words[4]
+        layers = []
+        for index in 0..<count {
+            let at = 6 + 3 * index
+            guard let content = Digest(words[at]), let blob = Digest(words[at + 1]), let size = Int64(words[at + 2])
+            else { return nil }
+            layers.append(Layer(content: content, blob: blob, size: size))
+        }
+        guard let file = SettingsFile(encoded: Words.join(Array(words[(6 + 3 * count)...]))) else { return nil }
         settings = file.settings
     }
 
-    /// Nothing but a digest may become a path.
-    public static func isDigest(_ text: String) -> Bool { Digest(text) != nil }
+    /// Every blob that the image is made of.
+    public var blobs: [Digest] { [manifest, config] + layers.map(\.blob) }
 }

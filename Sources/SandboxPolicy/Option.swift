@@ -4,6 +4,7 @@
 /// One way to change the policy. The raw value is the name: `--name` on the command line, `name` in a profile.
 public enum Option: String, CaseIterable, Sendable, Hashable {
     case profile
+    case pull, platform
     case layer, upper
     case readOnly = "read-only"
     case name
@@ -93,6 +94,15 @@ extension Option {
             Self.make(
                 .required("NAME|FILE"), .last, .run, "start from this profile (default: default)",
                 place: .commandLine, short: "p")
+        case .pull:
+            Self.make(
+                .required("missing|always|never"), .last, .root,
+                "when an image is got from its registry: where it is not here, or always if it has changed, or never",
+                choices: PullChoice.allCases.map(\.rawValue))
+        case .platform:
+            Self.make(
+                .required("OS/ARCH[/VARIANT]"), .last, .root,
+                "the platform to get an image for (default: this machine's)")
         case .layer:
             Self.make(
                 .required("PATH"), .append, .root,

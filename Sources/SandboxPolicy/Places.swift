@@ -22,8 +22,13 @@ public struct Places: Equatable, Sendable {
 
     /// Records of images, by `ImageReference.fileName`.
     public var images: String { data + "/images" }
-    /// Compressed or plain layer archives as they were imported: `sha256:…` of the uncompressed content names them.
+    /// Manifests, configs and layers as they came, each named by the digest of its bytes.
     public var blobs: String { data + "/blobs" }
+    public func blob(_ digest: Digest) -> String { blobs + "/" + digest.hex }
+    /// Layers unpacked.
+    public var layers: String { data + "/layers" }
+    /// The file whose bytes are the locks of all parts of the store.
+    public var lock: String { data + "/lock" }
     /// Kept sandboxes, by name.
     public var sandboxes: String { data + "/sandboxes" }
     /// Uppers on disk that are dropped at the end of their run.
@@ -37,20 +42,28 @@ public struct Places: Equatable, Sendable {
     public var trust: String { configuration + "/trust" }
 
     /// The unpacked tree of one layer.
-    /// - Parameter digest: as `ImageRecord.isDigest` accepts it.
-    public func layer(_ digest: String, _ mode: IdentityMode) -> String {
-        "\(data)/layers/\(digest.dropFirst(7)).\(mode.rawValue)"
+    /// - Parameter digest: of its uncompressed archive.
+    public func layer(_ digest: Digest, _ mode: IdentityMode) -> String { "\(layers)/\(digest.hex).\(mode.rawValue)" }
+
+    /// The byte of the file `lock` that stands for a part of the store, a blob or a folder of layers.
+    public static func lockOffset(of path: String) -> Int64 {
+        Int64(bitPattern: fnv(path, 0xcbf2_9ce4_8422_2325) >> 1)
     }
 
     /// A name for what `text` identifies: FNV-1a in two halves, 32 hexadecimal digits. Names cache entries only; what
     /// is found there is compared, never believed for its name.
     public static func key(_ text: String) -> String {
-        func fnv(_ seed: UInt64) -> String {
-            var hash = seed
-            for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-            let digits = String(hash, radix: 16)
-            return String(repeating: "0", count: 16 - digits.count) + digits
-        }
-        return fnv(0xcbf2_9ce4_8422_2325) + fnv(0x6c62_272e_07bb_0142)
+        digits(fnv(text, 0xcbf2_9ce4_8422_2325)) + digits(fnv(text, 0x6c62_272e_07bb_0142))
+    }
+
+    private static func fnv(_ text: String, _ seed: UInt64) -> UInt64 {
+        var hash = seed
+        for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return hash
+    }
+
+    private static func digits(_ number: UInt64) -> String {
+        let digits = String(number, radix: 16)
+        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
     }
 }

@@ -42,6 +42,9 @@ public struct MemoryMount: Equatable, Sendable {
     public var size: Int?
 }
 
+/// When an image is asked for at its registry.
+public enum PullChoice: String, Equatable, Sendable, CaseIterable { case missing, always, never }
+
 public enum NetworkChoice: String, Equatable, Sendable { case none, host }
 
 public enum IdentityChoice: String, Equatable, Sendable { case auto, single, range }
@@ -149,6 +152,12 @@ public struct Policy: Equatable, Sendable {
         let value = setting.value
         switch setting.option {
         case .profile: break
+        case .pull:
+            guard PullChoice(rawValue: value) != nil else {
+                throw PolicyError(setting, "must be missing, always or never")
+            }
+        // Both are needed to find the image, before there is a policy.
+        case .platform: break
         case .layer: layers.append(value)
         case .upper: upper = value == "memory" ? .memory : value == "disk" ? .disk : .folder(value)
         case .readOnly: readOnly = value == "true"

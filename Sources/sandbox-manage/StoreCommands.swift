@@ -17,10 +17,10 @@ struct ImportCommand: ParsableCommand {
     func run() throws {
         guard let reference = ImageReference(name) else { throw NameError(name: name) }
         let mode = try UserNamespace.enter(preferring: nil)
-        let progress = ProgressLine(label: "importing \(reference)")
-        defer { progress.end() }
+        let progress = TransferProgress("\(reference)", isQuiet: isatty(2) != 1)
+        defer { progress.close() }
         try ImageStore(try Surroundings().places).importTar(
-            from: file, as: reference, mode: mode, progress: { progress.show($0) })
+            from: file, as: reference, mode: mode, progress: { progress.advance(label: file, to: $0) })
     }
 }
 
@@ -28,25 +28,6 @@ struct NameError: Error, CustomStringConvertible {
     let name: String
     var description: String {
         "\(quoted(name)) can't name an image: NAME[:TAG] in lower-case letters, digits and . _ - /, as team/alpine:3.20"
-    }
-}
-
-/// Bytes read so far, on one line of a terminal that goes away at the end.
-final class ProgressLine {
-    private let label: String
-    private let isTerminal = isatty(2) == 1
-    private var shown: Int64 = -1
-
-    init(label: String) { self.label = label }
-
-    func show(_ bytes: Int64) {
-        guard isTerminal, bytes / (1 << 20) != shown else { return }
-        shown = bytes / (1 << 20)
-        FileHandle.standardError.write(Data("\r\(label): \(shown) MiB\u{1b}[K".utf8))
-    }
-
-    func end() {
-        if isTerminal, shown >= 0 { FileHandle.standardError.write(Data("\r\u{1b}[K".utf8)) }
     }
 }
 
@@ -122,8 +103,7 @@ struct RemoveCommand: ParsableCommand {
 }
 
 /// Rows for programs and for people.
-private func list<Row: Codable>(_ rows: [Row], _ format: ListFormat, header: [String], cells: (Row) -> [String]) throws
-{
+func list<Row: Codable>(_ rows: [Row], _ format: ListFormat, header: [String], cells: (Row) -> [String]) throws {
     if format == .json {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -139,8 +119,8 @@ private func list<Row: Codable>(_ rows: [Row], _ format: ListFormat, header: [St
     }
 }
 
-private func date(_ nanoseconds: Int64) -> Date { Date(timeIntervalSince1970: Double(nanoseconds) / 1e9) }
-private func size(_ bytes: Int64) -> String {
+func date(_ nanoseconds: Int64) -> Date { Date(timeIntervalSince1970: Double(nanoseconds) / 1e9) }
+func size(_ bytes: Int64) -> String {
     bytes < 1 << 20 ? "\((bytes + 1023) / 1024) KiB" : "\((bytes + (1 << 19)) / (1 << 20)) MiB"
 }
 private func day(_ date: Date) -> String { String(date.ISO8601Format().prefix(16)).replacing("T", with: " ") }
@@ -176,22 +156,38 @@ struct ImagesCommand: ParsableCommand {
     struct Row: Codable {
         var name: String
         var tag: String
-        var layers: [String]
+        var digest: String
+        var platform: String
+        /// Bytes, uncompressed: all, and what no other image shares.
         var size: Int64
-        var imported: Date
+        var unique: Int64
+        var added: Date
     }
 
     func run() throws {
         let rows = try ImageStore(try Surroundings().places).images().map {
             Row(
-                name: $0.reference.name, tag: $0.reference.tag ?? "", layers: $0.layers, size: $0.size,
-                imported: date($0.imported))
+                name: $0.reference.name, tag: $0.reference.tag ?? "", digest: $0.record.map { "\($0.root)" } ?? "",
+                platform: $0.record?.platform ?? "", size: $0.size, unique: $0.uniqueSize, added: date($0.added))
         }
-        try list(rows, format, header: ["NAME", "TAG", "DIGEST", "SIZE", "IMPORTED (UTC)"]) {
-            let digest = $0.layers.last.map { String($0.dropFirst(7).prefix(12)) } ?? "damaged"
-            return [$0.name, $0.tag, digest, sandbox_manage.size($0.size), day($0.imported)]
+        try list(rows, format, header: ["NAME", "TAG", "DIGEST", "SIZE", "UNIQUE", "ADDED"]) {
+            [
+                $0.name, $0.tag, $0.digest.isEmpty ? "damaged" : String($0.digest.dropFirst(7).prefix(12)),
+                sandbox_manage.size($0.size), sandbox_manage.size($0.unique), age(of: $0.added),
+            ]
         }
     }
+}
+
+/// As people say it: `5 minutes ago`.
+func age(of date: Date, now: Date = Date()) -> String {
+    let seconds = max(0, Int(now.timeIntervalSince(date)))
+    for (unit, name) in [(86400 * 365, "year"), (86400 * 7, "week"), (86400, "day"), (3600, "hour"), (60, "minute")]
+    where seconds >= unit {
+        let count = seconds / unit
+        return "\(count) \(name)\(count == 1 ? "" : "s") ago"
+    }
+    return "just now"
 }
 
 // What the launcher asks for.

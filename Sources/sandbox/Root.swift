@@ -5,24 +5,59 @@ import LinuxSystem
 import SandboxPolicy
 
 struct Root {
-    /// For an image: layer digests, not yet folders.
-    let source: RootSource
+    enum Kind: Equatable {
+        case host
+        case folder(String)
+        /// With the digests of its uncompressed layers, lowest first.
+        case image(ImageReference, layers: [Digest])
+    }
+
+    let kind: Kind
     /// What the image's own config says.
     let settings: [Setting]
-    let reference: ImageReference?
 
-    static func find(_ word: String, _ places: Places) throws -> Root {
-        if word == "host" { return Root(source: .host, settings: [], reference: nil) }
+    /// - Parameter settings: of the profile and the command line: they say when an image is got, and for what platform.
+    static func find(_ word: String, _ settings: [Setting], _ manage: Manage) throws -> Root {
+        if word == "host" { return Root(kind: .host, settings: []) }
         if word.hasPrefix("/") || word.hasPrefix(".") { return try folder(word) }
+        let reference = try reference(word, manage)
+        func last(_ option: Option) -> String? { settings.last { $0.option == option }?.value }
+        guard let pull = PullChoice(rawValue: last(.pull) ?? "missing") else {
+            throw UsageError("--pull \(quoted(last(.pull) ?? "")): must be missing, always or never")
+        }
+        let platform = last(.platform)
+        if pull != .always, let record = record(reference, manage), platform == nil || platform == record.platform {
+            return image(reference, record)
+        }
+        if pull == .never { throw RunError("image \(quoted(word)) not found" + hint(word, manage.places)) }
+        try manage.run(
+            ["__pull", "--pull", pull.rawValue] + (platform.map { ["--platform", $0] } ?? [])
+                + (settings.contains { $0.option == .quiet && $0.value == "true" } ? ["--quiet"] : []) + ["--", word])
+        guard let record = record(reference, manage) else {
+            throw RunError("image \(quoted(word)) was removed meanwhile; try again")
+        }
+        return image(reference, record)
+    }
+
+    private static func image(_ reference: ImageReference, _ record: ImageRecord) -> Root {
+        Root(kind: .image(reference, layers: record.layers.map(\.content)), settings: record.settings)
+    }
+
+    private static func record(_ reference: ImageReference, _ manage: Manage) -> ImageRecord? {
+        OwnFile.read(manage.places.images + "/" + reference.fileName).flatMap { ImageRecord(encoded: $0) }
+    }
+
+    /// The image's name. A layout or an archive gets one in the store, made from where it is and when it changed.
+    private static func reference(_ word: String, _ manage: Manage) throws -> ImageReference {
+        if let layout = Layout(word) {
+            let reference = layout.reference
+            if record(reference, manage) == nil { try manage.run(["__adopt", word, reference.description]) }
+            return reference
+        }
         guard let reference = ImageReference(word) else {
             throw RunError("\(quoted(word)) is not the name of an image; a folder is written with a slash, as ./rootfs")
         }
-        if let record = OwnFile.read(places.images + "/" + reference.fileName).flatMap({ ImageRecord(encoded: $0) }) {
-            return Root(
-                source: .image(name: reference.description, layers: record.layers), settings: record.settings,
-                reference: reference)
-        }
-        throw RunError("image \(quoted(word)) not found" + hint(word, places))
+        return reference
     }
 
     private static func folder(_ word: String) throws -> Root {
@@ -34,7 +69,7 @@ struct Root {
             }
             _ = try Descriptor.open(path, [.readOnly, .directory]).names()
             if path == "/" { throw Errno.busy }
-            return Root(source: .folder(path), settings: [], reference: nil)
+            return Root(kind: .folder(path), settings: [])
         } catch .busy {
             throw RunError("/ with all that is mounted below it can't be one layer; this machine is written host")
         } catch .notDirectory {
@@ -56,7 +91,28 @@ struct Root {
         if let other = known.first(where: { $0.hasPrefix(word + ":") }) { return "; did you mean \(other)?" }
         let near = Nearest.suggestion(word, among: known)
         return near.isEmpty
-            ? "; bring it in with `sandbox import FILE \(word)`; `sandbox images` lists what is there" : near
+            ? "; get it with `sandbox pull \(word)`, or bring a tar in with `sandbox import FILE \(word)`" : near
+    }
+}
+
+/// An image outside of the store (containers-transports(5)): `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`,
+/// `docker-archive:FILE[:NAME]`.
+struct Layout {
+    let reference: ImageReference
+
+    init?(_ word: String) {
+        guard let colon = word.firstIndex(of: ":"),
+            ["oci", "oci-archive", "docker-archive"].contains(word[..<colon])
+        else { return nil }
+        let rest = String(word[word.index(after: colon)...])
+        let path = rest.prefix { $0 != ":" }
+        // A folder's index is what changes when the layout does.
+        let stamps = [String(path), path + "/index.json"].map { FileStatus.stamp(of: $0) }
+        var folder = ""
+        do throws(Errno) { folder = try Process.currentFolder() } catch {}
+        let key = ([word, rest.hasPrefix("/") ? "" : folder] + stamps).joined(separator: "\u{0}")
+        guard let reference = ImageReference("layout/" + Places.key(key)) else { return nil }
+        self.reference = reference
     }
 }
 

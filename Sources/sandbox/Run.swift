@@ -47,15 +47,16 @@ struct Run {
             )
         }
         let profile = try profileSettings()
-        let root = try Root.find(subject, manage.places)
+        let root = try Root.find(subject, profile + line.settings, manage)
         let policy = try policy(profile, root)
-        let facts = Facts.gather(for: policy, isHost: root.source == .host)
+        let facts = Facts.gather(for: policy, isHost: root.kind == .host)
         let identity = try IdentityMap(policy.identity, facts)
         let command = try commandWords(policy, root)
         let store = Store(manage)
-        let source = try store.unpacked(root, identity.mode)
-        var layers = try store.setupLayer(policy, root, source, identity.mode, line, given: subject)
-        layers += try store.layers(policy.layers, identity.mode)
+        let lease = Lease(manage.places)
+        let source = try store.unpacked(root, identity.mode, lease)
+        var layers = try store.setupLayer(policy, source, identity.mode, lease, given: subject)
+        layers += try store.layers(policy.layers, identity.mode, lease)
         let upper = try Upper.prepare(policy, facts, identity.mode, lowers: layers + source.folders, store, verb: verb)
         let plan = try LaunchPlan(
             LaunchRequest(
@@ -74,7 +75,9 @@ struct Run {
             plan, filter: filter, words: literal(command), tail: literalTail, timeout: policy.timeout,
             isKept: upper.folders != nil,
             timedOut: { if !policy.quiet { Message.say("the time limit of \($0) s ended the command") } })
-        do throws(LaunchFailure) { return try launch.run() } catch {
+        do throws(LaunchFailure) {
+            return try withExtendedLifetime(lease) { () throws(LaunchFailure) in try launch.run() }
+        } catch {
             Message.error(error.message(plan, reason: Errno(error.errno).description))
             return error.exitStatus
         }

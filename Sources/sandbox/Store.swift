@@ -10,16 +10,21 @@ struct Store {
 
     private var places: Places { manage.places }
 
-    /// The root with its layers as folders, unpacked for these ids.
-    func unpacked(_ root: Root, _ mode: IdentityMode) throws -> RootSource {
-        guard case .image(let name, let digests) = root.source else { return root.source }
-        let folders = digests.map { places.layer($0, mode) }
-        if !folders.allSatisfy({ Files.isAccessible($0, 0) }) { try manage.run(["__unpack", name, mode.rawValue]) }
-        return .image(name: name, layers: folders)
+    /// The root with its layers as folders, unpacked for these ids, and kept from being removed by `lease`.
+    func unpacked(_ root: Root, _ mode: IdentityMode, _ lease: Lease) throws -> RootSource {
+        switch root.kind {
+        case .host: return .host
+        case .folder(let path): return .folder(path)
+        case .image(let reference, let digests):
+            let name = reference.description
+            let folders = digests.map { places.layer($0, mode) }
+            try lease.hold(folders) { try manage.run(["__unpack", name, mode.rawValue]) }
+            return .image(name: name, layers: folders)
+        }
     }
 
     /// Layers over the image: folders as they are, archives unpacked once.
-    func layers(_ paths: [String], _ mode: IdentityMode) throws -> [String] {
+    func layers(_ paths: [String], _ mode: IdentityMode, _ lease: Lease) throws -> [String] {
         try paths.map { path in
             let status: FileStatus
             do throws(Errno) { status = try FileStatus.of(path) } catch {
@@ -30,7 +35,7 @@ struct Store {
                 throw RunError("--layer \(quoted(path)) is neither a folder nor a tar file")
             }
             let folder = places.setup + "/tar-" + Places.key(status.stamp) + "." + mode.rawValue
-            if !Files.isAccessible(folder, 0) { try manage.run(["__unpack-tar", path, folder, mode.rawValue]) }
+            try lease.hold([folder]) { try manage.run(["__unpack-tar", path, folder, mode.rawValue]) }
             return folder
         }
     }
@@ -41,13 +46,13 @@ struct Store {
 
     /// The layer that the profile's set-up commands made on this root, made now where it is missing.
     func setupLayer(
-        _ policy: Policy, _ root: Root, _ source: RootSource, _ mode: IdentityMode, _ line: CommandWords, given: String
+        _ policy: Policy, _ source: RootSource, _ mode: IdentityMode, _ lease: Lease, given: String
     ) throws -> [String] {
         if policy.setup.commands.isEmpty || policy.explain != nil { return [] }
         let layers = policy.layers.map { $0 + "=" + FileStatus.stamp(of: $0) }
         let identity = [identity(of: source), mode.rawValue] + layers + policy.setup.words
         let folder = places.setup + "/" + Places.key(identity.joined(separator: "\u{0}"))
-        if !Files.isAccessible(folder + "/done", 0) {
+        try lease.hold([folder], mark: "/done") {
             var words = ["__setup", folder, "--id-map", mode.rawValue, "--network", policy.setup.network.rawValue]
             if let unless = policy.setup.unless { words += ["--unless", unless] }
             for (distribution, command) in policy.setup.commands { words += ["--on", distribution + "=" + command] }
@@ -95,6 +100,47 @@ struct Store {
             throw RunError("the filter \(quoted(file)) could not be prepared")
         }
         return filter
+    }
+}
+
+/// Keeps layers of the store from being removed while this process lives.
+final class Lease {
+    private let places: Places
+    private var file: SharedDescriptor?
+
+    init(_ places: Places) { self.places = places }
+
+    /// Holds layers that are there; those that are not are made first, which needs them not to be held.
+    /// - Parameter mark: what is in a layer's folder once it is whole.
+    func hold(_ layers: [String], mark: String = "", make: () throws -> Void) throws {
+        do {
+            if try hold(layers, mark) { return }
+            try make()
+            if try hold(layers, mark) { return }
+        } catch let error as Errno {
+            throw RunError("can't lock layers of the store \(quoted(places.data)): \(error)")
+        }
+        throw RunError("a layer of the store was removed while it was to be used; try again")
+    }
+
+    private func hold(_ layers: [String], _ mark: String) throws(Errno) -> Bool {
+        let file = try opened()
+        for layer in layers {
+            try file.descriptor.lockByte(at: Places.lockOffset(of: layer), exclusive: false, wait: true)
+        }
+        for layer in layers where !Files.isAccessible(layer + mark, 0) {
+            for layer in layers { try file.descriptor.unlockByte(at: Places.lockOffset(of: layer)) }
+            return false
+        }
+        return true
+    }
+
+    private func opened() throws(Errno) -> SharedDescriptor {
+        if let file { return file }
+        try Files.makeDirectories(places.data)
+        let opened = SharedDescriptor(try .open(places.lock, [.readWrite, .create, .noFollow], mode: 0o600))
+        file = opened
+        return opened
     }
 }
 

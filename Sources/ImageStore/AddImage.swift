@@ -1,0 +1,142 @@
+// Bringing an image in from anywhere: its documents, then its layers, several at once, then its name.
+
+import Foundation
+public import ImageFormat
+import LinuxSystem
+public import SandboxPolicy
+import Synchronization
+
+/// Told of the layers of an image while they are brought in, from several threads.
+public protocol LayerProgress: Sendable {
+    /// All of them, lowest first.
+    func begin(_ layers: [BlobDescriptor])
+    /// Bytes of a layer's blob that are here and laid out.
+    func advance(_ layer: Digest, to bytes: Int64)
+    /// - Parameter wasThere: nothing of it had to be brought in.
+    func end(_ layer: Digest, wasThere: Bool)
+}
+
+extension ImageStore {
+    /// How many layers are brought in at once.
+    static let layersAtOnce = 3
+
+    /// Brings an image in under a name, replacing an image of that name. Every blob is checked against its digest and
+    /// size, and every layer against its uncompressed digest, while it streams; what is in the store already is not
+    /// asked for again.
+    /// - Parameter mode: what trees are unpacked for. `.range` wants a user namespace with the ids of the archives mapped.
+    /// - Returns: whether anything was new.
+    /// - Throws: `ImageStoreError`; then no name has changed. Layers that were whole by then are kept.
+    @discardableResult
+    public func add(
+        _ source: any ImageSource, as reference: ImageReference, platform: Platform, mode: IdentityMode,
+        progress: (any LayerProgress)? = nil
+    ) throws(ImageStoreError) -> Bool {
+        do {
+            let (bytes, type) = try source.root()
+            let root = ContentDigest.of(bytes)
+            if let wanted = reference.digest, wanted != root {
+                throw ImageStoreError.wrongDigest(of: "\(reference)", wanted: wanted, found: root)
+            }
+            let image = try Documents(source, bytes, type, platform, root)
+            let known = try existing(reference)
+            let writing = try Writing(places)
+            progress?.begin(image.manifest.layers)
+            let layers = try addLayers(of: image, from: source, mode, writing, progress)
+            try writeDocument(image.configBytes, writing)
+            try writeDocument(image.manifestBytes, writing)
+            let record = ImageRecord(
+                root: root, manifest: image.manifestDigest, config: image.manifest.config.digest,
+                platform: "\(image.config.platform)", layers: layers,
+                settings: image.config.settings(of: reference.description))
+            if record == known { return false }
+            try writeRecord(record, reference, writing)
+            return true
+        } catch { throw Self.typed(error, places) }
+    }
+
+    private func existing(_ reference: ImageReference) throws(ImageStoreError) -> ImageRecord? {
+        do throws(ImageStoreError) { return try record(reference) } catch .unknownImage {
+            return nil
+        } catch .damagedRecord { return nil }
+    }
+
+    private func addLayers(
+        of image: Documents, from source: any ImageSource, _ mode: IdentityMode, _ writing: Writing,
+        _ progress: (any LayerProgress)?
+    ) throws -> [ImageRecord.Layer] {
+        let wanted = Array(zip(image.manifest.layers, image.config.rootfs.layers))
+        // One blob may stand in an image twice.
+        var distinct: [LayerTransfer] = []
+        for (blob, content) in wanted where !distinct.contains(where: { $0.blob.digest == blob.digest }) {
+            distinct.append(LayerTransfer(self, blob, content, mode, writing, source, progress))
+        }
+        let sizes = Mutex<[Digest: Int64]>([:])
+        try Workers.run(distinct, atOnce: Self.layersAtOnce) { layer in
+            let size = try layer.ensure()
+            sizes.withLock { $0[layer.content] = size }
+        }
+        let known = sizes.withLock { $0 }
+        return wanted.map { blob, content in
+            ImageRecord.Layer(content: content, blob: blob.digest, size: known[content] ?? 0)
+        }
+    }
+}
+
+extension ImageStore {
+    /// The uncompressed size in bytes of a layer that an image here has.
+    func knownSize(_ content: Digest) throws -> Int64? {
+        for image in try images() {
+            if let layer = image.record?.layers.first(where: { $0.content == content }) { return layer.size }
+        }
+        return nil
+    }
+
+    /// The uncompressed size of a kept layer, read through.
+    func measure(_ blob: String) throws -> Int64 {
+        try receive(try Self.open(blob), blob, keptAt: nil, into: nil, .single) { _ in }.contentSize
+    }
+}
+
+/// The documents of one image, checked.
+struct Documents {
+    let manifest: ImageManifest
+    let manifestBytes: Data
+    let manifestDigest: Digest
+    let config: ImageConfig
+    let configBytes: Data
+
+    init(_ source: any ImageSource, _ root: Data, _ type: String?, _ platform: Platform, _ digest: Digest) throws {
+        var (bytes, digest, type) = (root, digest, type)
+        // An index may name an index; a chain of them has an end.
+        for _ in 0..<4 {
+            switch try ImageDocument.parse(bytes, mediaType: type) {
+            case .index(let index):
+                let chosen = try index.manifest(for: platform)
+                bytes = try Self.checked(source, chosen)
+                (digest, type) = (chosen.digest, chosen.mediaType)
+            case .manifest(let found):
+                manifest = found
+                manifestBytes = bytes
+                manifestDigest = digest
+                configBytes = try Self.checked(source, found.config)
+                config = try ImageConfig.parse(configBytes, of: found)
+                return
+            }
+        }
+        throw FormatError.invalid("an index in an index in an index")
+    }
+
+    private static func checked(_ source: any ImageSource, _ wanted: BlobDescriptor) throws -> Data {
+        if wanted.size > ImageDocument.limit { throw FormatError.tooLarge(wanted.size, most: ImageDocument.limit) }
+        let bytes = try source.document(wanted)
+        guard bytes.count == wanted.size else {
+            throw ImageStoreError.wrongSize(
+                of: "the document \(wanted.digest)", wanted: wanted.size, found: Int64(bytes.count))
+        }
+        let found = ContentDigest.of(bytes)
+        guard found == wanted.digest else {
+            throw ImageStoreError.wrongDigest(of: "a document", wanted: wanted.digest, found: found)
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,182 @@
+// Names given and taken away, and what nobody needs any more.
+
+import LinuxSystem
+public import SandboxPolicy
+
+/// What was removed: how many parts, and how many bytes they had on disk.
+public struct Removed: Equatable, Sendable {
+    public var parts = 0
+    public var bytes: Int64 = 0
+}
+
+extension ImageStore {
+    /// Gives an image a second name, replacing an image of that name.
+    public func tag(_ reference: ImageReference, as new: ImageReference) throws(ImageStoreError) {
+        let writing = try Writing(places)
+        let record = try record(reference)
+        do {
+            // The parts stay while the new name is being written, whoever removes the old one meanwhile.
+            for path in parts(of: record) where Files.isAccessible(path, 0) { try writing.claim.share(path) }
+        } catch { throw Self.typed(error, places) }
+        for digest in record.blobs where !Files.isAccessible(places.blob(digest), 0) {
+            throw .unknownImage("\(reference)", near: nil)
+        }
+        try writeRecord(record, new, writing)
+    }
+
+    /// Takes a name away, and removes what no other image has and nobody uses.
+    /// - Parameter force: also where a sandbox uses the image; its layers go with the next `prune` after that has ended.
+    @discardableResult
+    public func remove(_ reference: ImageReference, force: Bool = false) throws(ImageStoreError) -> Removed {
+        let record: ImageRecord?
+        do throws(ImageStoreError) { record = try self.record(reference) } catch .damagedRecord { record = nil }
+        let writing = try Writing(places)
+        if let record, !force, let user = try user(of: record, besides: reference, writing) {
+            throw .imageInUse("\(reference)", by: user)
+        }
+        do throws(Errno) { try Files.remove(places.images + "/" + reference.fileName) } catch .noEntry {
+            throw .unknownImage("\(reference)", near: nil)
+        } catch { throw .system("remove", "\(reference)", error) }
+        return try sweep(record.map { Set(parts(of: $0)) } ?? [], writing)
+    }
+
+    /// Removes every blob and layer that no image has and nobody uses.
+    /// - Parameter setup: also the layers that set-up commands made, which are made anew when they are needed.
+    public func prune(setup: Bool = false) throws(ImageStoreError) -> Removed {
+        let writing = try Writing(places)
+        let folders = [places.blobs, places.layers] + (setup ? [places.setup] : [])
+        let candidates = folders.flatMap { folder in KeptSandboxes.entries(folder).map { folder + "/" + $0 } }
+        return try sweep(Set(candidates), writing)
+    }
+
+    /// All paths that an image is made of, in whatever mode.
+    private func parts(of record: ImageRecord) -> [String] {
+        record.blobs.map(places.blob)
+            + record.layers.flatMap { layer in IdentityMode.allCases.map { places.layer(layer.content, $0) } }
+    }
+
+    /// Who keeps an image from being removed: a kept sandbox, or a running one.
+    private func user(
+        of record: ImageRecord, besides reference: ImageReference, _ writing: Writing
+    ) throws(ImageStoreError) -> String? {
+        let others = try images().filter { $0.reference != reference }
+        if others.contains(where: { $0.record?.manifest == record.manifest }) { return nil }
+        let shared = Set(others.flatMap { $0.record?.layers.map(\.content) ?? [] })
+        let own = record.layers.filter { !shared.contains($0.content) }
+        let trees = own.flatMap { layer in IdentityMode.allCases.map { places.layer(layer.content, $0) } }
+        let kept = KeptSandboxes(places)
+        for name in kept.names where kept.lowers(of: name).contains(where: { trees.contains($0) }) {
+            return "the kept sandbox \(name)"
+        }
+        do throws(Errno) {
+            for tree in trees {
+                guard try writing.claim.take(tree) else { return "a running sandbox" }
+                try writing.claim.release(tree)
+            }
+        } catch { throw .system("lock", places.data, error) }
+        return nil
+    }
+
+    /// Removes those of `candidates` that are not needed. Looked at again once each is locked: an image may have got its
+    /// name meanwhile.
+    private func sweep(_ candidates: Set<String>, _ writing: Writing) throws(ImageStoreError) -> Removed {
+        var removed = Removed()
+        do {
+            var needed = try self.needed()
+            for path in candidates.subtracting(needed).sorted() {
+                let size = DiskUsage.of(path)
+                let isRemoved = try writing.remove(path) {
+                    needed = try self.needed()
+                    return needed.contains(path)
+                }
+                if isRemoved {
+                    removed.parts += 1
+                    removed.bytes += size
+                }
+            }
+        } catch { throw Self.typed(error, places) }
+        return removed
+    }
+
+    /// What images and kept sandboxes are made of.
+    private func needed() throws(ImageStoreError) -> Set<String> {
+        var needed: Set<String> = []
+        for image in try images() {
+            // What a damaged record stands for is not known: then nothing may go.
+            guard let record = image.record else { throw .damagedRecord("\(image.reference)") }
+            needed.formUnion(parts(of: record))
+        }
+        let kept = KeptSandboxes(places)
+        for name in kept.names {
+            for lower in kept.lowers(of: name) {
+                needed.insert(lower)
+                // A set-up layer is a folder within its own.
+                if lower.hasSuffix("/upper") { needed.insert(String(lower.dropLast(6))) }
+            }
+        }
+        return needed
+    }
+}
+
+/// What a store holds, in bytes on disk.
+public struct StoreUsage: Equatable, Sendable {
+    public struct Part: Equatable, Sendable {
+        public let name: String
+        public let count: Int
+        public let bytes: Int64
+        /// Bytes that no image and no kept sandbox needs.
+        public let unneeded: Int64
+    }
+
+    public let parts: [Part]
+}
+
+extension ImageStore {
+    public func usage() throws(ImageStoreError) -> StoreUsage {
+        let needed = try needed()
+        var parts: [StoreUsage.Part] = []
+        for (name, folder) in [
+            ("blobs", places.blobs), ("layers", places.layers), ("set-up layers", places.setup),
+            ("sandboxes", places.sandboxes),
+        ] {
+            var (count, bytes, unneeded) = (0, Int64(0), Int64(0))
+            for entry in KeptSandboxes.entries(folder) {
+                let size = DiskUsage.of(folder + "/" + entry)
+                count += 1
+                bytes += size
+                let isKept = folder == places.sandboxes || needed.contains(folder + "/" + entry)
+                if !isKept { unneeded += size }
+            }
+            parts.append(StoreUsage.Part(name: name, count: count, bytes: bytes, unneeded: unneeded))
+        }
+        return StoreUsage(parts: parts)
+    }
+}
+
+enum DiskUsage {
+    /// Bytes of the files at and below `path`; what can't be read counts nothing.
+    static func of(_ path: String) -> Int64 {
+        do throws(Errno) {
+            let status = try FileStatus.ofLink(path)
+            if status.kind != .directory { return status.size }
+            return try of(Descriptor.open(path, [.readOnly, .directory]))
+        } catch { return 0 }
+    }
+
+    /// Folders wait by their path: a sandbox may have nested them without end.
+    static func of(_ top: borrowing Descriptor) throws(Errno) -> Int64 {
+        var total: Int64 = 0
+        var waiting = [TreePath.root]
+        while let path = waiting.popLast() {
+            do throws(Errno) {
+                let folder = try top.open(beneath: path, [.readOnly, .directory])
+                for name in try folder.fileNames() {
+                    guard let status = try folder.status(of: name) else { continue }
+                    if status.kind == .directory { waiting.append(path.appending(name)) }
+                    if status.kind == .regular { total += status.size }
+                }
+            } catch .access { continue } catch .noEntry { continue } catch .notDirectory { continue }
+        }
+        return total
+    }
+}

@@ -1,0 +1,139 @@
+// Whether a store still holds what it should: every blob against its name, every unpacked layer against its blob.
+
+public import ImageFormat
+import LinuxSystem
+public import SandboxPolicy
+
+/// One thing that is not as it should be.
+public struct Damage: Equatable, Sendable {
+    /// What, in words: `layer 4bcff63911fc (range)`.
+    public let what: String
+    public let why: String
+    /// False where it was put right.
+    public var remains: Bool
+}
+
+extension ImageStore {
+    /// Reads all of the store. An unpacked layer is compared with a new unpacking of its blob.
+    /// - Parameters:
+    ///   - fetch: where an image can be had anew, to repair it; nil repairs nothing.
+    ///   - progress: told what is being looked at.
+    public func verify(
+        repairing fetch: ((ImageReference) -> (any ImageSource)?)?, modes: [IdentityMode],
+        progress: (String) -> Void = { _ in }
+    ) throws(ImageStoreError) -> [Damage] {
+        let writing = try Writing(places)
+        var damages: [Damage] = []
+        var seen: Set<Digest> = []
+        do {
+            for image in try images() {
+                guard let record = image.record else {
+                    damages.append(
+                        Damage(what: "image \(image.reference)", why: "its record can't be read", remains: true))
+                    continue
+                }
+                progress("\(image.reference)")
+                let bad = try record.blobs.filter { seen.insert($0).inserted }.compactMap { try damage(of: $0) }
+                if !bad.isEmpty {
+                    damages += try repairBlobs(bad, image.reference, record, fetch, modes, writing)
+                }
+            }
+            damages += try verifyTrees(repairing: fetch != nil, modes, writing, progress)
+        } catch { throw Self.typed(error, places) }
+        return damages
+    }
+
+    private func damage(of digest: Digest) throws(ImageStoreError) -> (digest: Digest, why: String)? {
+        let path = places.blob(digest)
+        do throws(Errno) {
+            let file = try Descriptor.open(path, [.readOnly, .noFollow])
+            let sum = ContentDigest()
+            while true {
+                let bytes = try file.read(upTo: 1 << 18)
+                if bytes.isEmpty { break }
+                bytes.withUnsafeBytes { sum.add($0) }
+            }
+            return sum.finish() == digest ? nil : (digest, "its content has changed")
+        } catch .noEntry { return (digest, "it is gone") } catch { throw .system("read", path, error) }
+    }
+
+    /// Gets what is damaged anew, from where the image came from.
+    private func repairBlobs(
+        _ bad: [(digest: Digest, why: String)], _ reference: ImageReference, _ record: ImageRecord,
+        _ fetch: ((ImageReference) -> (any ImageSource)?)?, _ modes: [IdentityMode], _ writing: Writing
+    ) throws -> [Damage] {
+        var damages = bad.map { Damage(what: "blob \($0.digest.short) of \(reference)", why: $0.why, remains: true) }
+        guard let fetch, let platform = Platform(record.platform), let mode = modes.first, let source = fetch(reference)
+        else { return damages }
+        for blob in bad { _ = try writing.remove(places.blob(blob.digest)) { false } }
+        do throws(ImageStoreError) { try add(source, as: reference, platform: platform, mode: mode) } catch {
+            damages.append(Damage(what: "image \(reference)", why: "it can't be got anew: \(error)", remains: true))
+            return damages
+        }
+        for index in damages.indices where try damage(of: bad[index].digest) == nil { damages[index].remains = false }
+        return damages
+    }
+
+    private func verifyTrees(
+        repairing: Bool, _ modes: [IdentityMode], _ writing: Writing, _ progress: (String) -> Void
+    ) throws -> [Damage] {
+        var damages: [Damage] = []
+        var seen: Set<String> = []
+        for image in try images() {
+            for layer in image.record?.layers ?? [] {
+                for mode in modes where seen.insert(places.layer(layer.content, mode)).inserted {
+                    let path = places.layer(layer.content, mode)
+                    guard Files.isAccessible(path, 0), try damage(of: layer.blob) == nil else { continue }
+                    progress("layer \(layer.content.short)")
+                    let fresh = try unpackKept(layer, mode, writing)
+                    defer { writing.discard([fresh]) }
+                    guard let difference = try TreeComparison.firstDifference(path, fresh) else { continue }
+                    var damage = Damage(
+                        what: "layer \(layer.content.short) (\(mode.rawValue))", why: difference, remains: true)
+                    // In use, it stays: a running sandbox must not see its files go.
+                    if repairing, try writing.remove(path, unless: { false }) {
+                        try writing.claim.ensure(path) { try writing.keep(fresh, as: path) }
+                        damage.remains = false
+                    }
+                    damages.append(damage)
+                }
+            }
+        }
+        return damages
+    }
+}
+
+/// Two trees that should be the same, down to times and attributes.
+enum TreeComparison {
+    /// - Returns: what differs first, in words, or nil.
+    static func firstDifference(_ first: String, _ second: String) throws(Errno) -> String? {
+        let tops = (
+            SharedDescriptor(try .open(first, [.readOnly, .directory, .noFollow])),
+            SharedDescriptor(try .open(second, [.readOnly, .directory, .noFollow]))
+        )
+        var waiting = [TreePath.root]
+        while let path = waiting.popLast() {
+            let old = try tops.0.descriptor.open(beneath: path, [.readOnly, .directory])
+            let new = try tops.1.descriptor.open(beneath: path, [.readOnly, .directory])
+            let names = (Set(try old.fileNames()), Set(try new.fileNames()))
+            if let other = names.0.symmetricDifference(names.1).min() {
+                return "\(shownQuoted(path.appending(other).bytes)) is \(names.0.contains(other) ? "too much" : "gone")"
+            }
+            for name in names.0.sorted() {
+                guard let mine = try old.status(of: name), let theirs = try new.status(of: name) else {
+                    return "\(shownQuoted(path.appending(name).bytes)) is gone"
+                }
+                let isSame =
+                    mine.kind == .directory
+                    ? theirs.kind == .directory && mine.permissions == theirs.permissions && mine.owner == theirs.owner
+                        && mine.group == theirs.group
+                    : try FileComparison(name: name, new: mine, old: theirs).isSame(old, new)
+                guard isSame, mine.modified == theirs.modified else {
+                    return "\(shownQuoted(path.appending(name).bytes)) has changed"
+                }
+                if mine.kind == .directory { waiting.append(path.appending(name)) }
+            }
+        }
+        return nil
+    }
+}
