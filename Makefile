@@ -10,7 +10,7 @@ BUILD_PACKAGES := libcap-dev libseccomp-dev libarchive-dev libisal-dev libssl-de
   libzstd-dev zlib1g-dev
 RUN_PACKAGES := uidmap
 TEST_PACKAGES := gcc libc6-dev python3 openssl strace zstd busybox-static
-BENCH_PACKAGES := hyperfine bubblewrap crun podman jq
+BENCH_PACKAGES := hyperfine bubblewrap crun podman jq docker-registry skopeo umoci mmdebstrap python3 time
 SETUP_PACKAGES ?= $(BUILD_PACKAGES) $(RUN_PACKAGES)
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
@@ -41,8 +41,11 @@ test: build
 
 bench: SETUP_PACKAGES += gcc libc6-dev $(BENCH_PACKAGES)
 bench: build
-	@.ci/as-user benchmarks/startup
-	@benchmarks/memory
+	@status=0; \
+	.ci/as-user benchmarks/startup || status=1; \
+	.ci/as-user benchmarks/pull || status=1; \
+	benchmarks/memory || status=1; \
+	exit $$status
 
 install: build
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/libexec/sandbox' \
