@@ -54,6 +54,9 @@ let package = Package(
             name: "ImageStore", dependencies: ["LinuxSystem", "SandboxPolicy", "CArchive", "CCrypto"],
             swiftSettings: strict),
         .target(
+            name: "ImageLayout", dependencies: ["ImageFormat", "LinuxSystem", "SandboxPolicy", "CArchive", "CCrypto"],
+            swiftSettings: strict),
+        .target(
             name: "Profiles", dependencies: ["LinuxSystem", "SandboxPolicy", "CToml"], swiftSettings: strict),
         .executableTarget(
             name: "sandbox-manage",
@@ -65,6 +68,9 @@ let package = Package(
 
         .testTarget(name: "LaunchPlanTests", dependencies: ["LaunchPlan", "SandboxPolicy"], swiftSettings: strict),
         .testTarget(name: "ImageFormatTests", dependencies: ["ImageFormat", "SandboxPolicy"], swiftSettings: strict),
+        .testTarget(
+            name: "ImageLayoutTests", dependencies: ["ImageLayout", "ImageFormat", "LinuxSystem", "SandboxPolicy"],
+            swiftSettings: strict),
         .testTarget(
             name: "ImageStoreTests", dependencies: ["ImageStore", "LinuxSystem", "SandboxPolicy"], swiftSettings: strict
         ),
