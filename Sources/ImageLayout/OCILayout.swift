@@ -1,27 +1,27 @@
 // Images as the OCI image layout specification keeps them: oci-layout, index.json and blobs by their digests.
 
-public import Foundation
-public import ImageFormat
+import Foundation
+import ImageFormat
 import LinuxSystem
 import SandboxPolicy
 
 /// A layout that is read, in a folder or in a tar.
-public struct OCILayout: Sendable {
+struct OCILayout: Sendable {
     /// One image of the layout, for one platform or for several.
-    public struct Image: Sendable, Equatable {
+    struct Image: Sendable, Equatable {
         /// As the layout has them: tags, or whole names. None for an image that has only a place in the list.
-        public fileprivate(set) var names: [String]
+        fileprivate(set) var names: [String]
         /// An index or a manifest; several where index.json itself lists the platforms.
-        public fileprivate(set) var descriptors: [BlobDescriptor]
+        fileprivate(set) var descriptors: [BlobDescriptor]
     }
 
     /// In the order of index.json.
-    public let images: [Image]
+    let images: [Image]
     let files: any LayoutFiles
 
     /// A layout in a folder.
     /// - Throws: `.notALayout`, `.layoutVersion`, `.document` or `.source`.
-    public init(folder: String) throws(LayoutError) {
+    init(folder: String) throws(LayoutError) {
         let files = try FolderFiles(folder)
         guard try Self.isLayout(files) else { throw .notALayout(folder) }
         try self.init(files)
@@ -85,16 +85,16 @@ public struct OCILayout: Sendable {
     }
 
     /// - Throws: `.severalImages` with what may be asked for, `.unknownImage` or `.noImages`.
-    public func source(_ choice: LayoutReference.Choice = .only) throws(LayoutError) -> Source {
+    func source(_ choice: LayoutReference.Choice = .only) throws(LayoutError) -> Source {
         Source(files: files, image: images[try choice.pick(from: images.map(\.names), in: files.name)])
     }
 
     /// One image of a layout.
-    public struct Source: ImageSource {
+    struct Source: ImageSource {
         let files: any LayoutFiles
         let image: Image
 
-        public func root() throws -> (bytes: Data, mediaType: String?) {
+        func root() throws -> (bytes: Data, mediaType: String?) {
             guard image.descriptors.count == 1, let first = image.descriptors.first else {
                 return (canonicalJSON(ImageIndex(manifests: image.descriptors)), MediaType.ociIndex.rawValue)
             }
@@ -106,12 +106,12 @@ public struct OCILayout: Sendable {
             return (bytes, first.mediaType)
         }
 
-        public func document(_ descriptor: BlobDescriptor) throws -> Data {
+        func document(_ descriptor: BlobDescriptor) throws -> Data {
             try files.blob(descriptor)
                 .content(limit: ImageDocument.limit, source: files.name, entry: "\(descriptor.digest)")
         }
 
-        public func copy(_ blob: BlobDescriptor, to sink: (UnsafeRawBufferPointer) throws -> Void) throws {
+        func copy(_ blob: BlobDescriptor, to sink: (UnsafeRawBufferPointer) throws -> Void) throws {
             try files.blob(blob).copy(from: files.name, to: sink)
         }
     }
