@@ -65,6 +65,9 @@ let package = Package(
             dependencies: ["LinuxSystem", "SandboxPolicy", "ImageFormat", "Decompression", "CArchive", "CCrypto"],
             swiftSettings: strict),
         .target(
+            name: "ImageLayout", dependencies: ["ImageFormat", "LinuxSystem", "SandboxPolicy", "CArchive", "CCrypto"],
+            swiftSettings: strict),
+        .target(
             name: "Profiles", dependencies: ["LinuxSystem", "SandboxPolicy", "CToml"], swiftSettings: strict),
         .executableTarget(
             name: "sandbox-manage",
@@ -77,6 +80,9 @@ let package = Package(
 
         .testTarget(name: "LaunchPlanTests", dependencies: ["LaunchPlan", "SandboxPolicy"], swiftSettings: strict),
         .testTarget(name: "ImageFormatTests", dependencies: ["ImageFormat", "SandboxPolicy"], swiftSettings: strict),
+        .testTarget(
+            name: "ImageLayoutTests", dependencies: ["ImageLayout", "ImageFormat", "LinuxSystem", "SandboxPolicy"],
+            swiftSettings: strict),
         .testTarget(
             name: "ImageStoreTests", dependencies: ["ImageStore", "LinuxSystem", "SandboxPolicy"], swiftSettings: strict
         ),

@@ -185,6 +185,12 @@ extension Descriptor {
         try call { flock(number, (exclusive ? LOCK_EX : LOCK_SH) | (wait ? 0 : LOCK_NB)) }
     }
 
+    /// Lets others take the lock that `lock` took.
+    public borrowing func unlock() throws(Errno) {
+        let number = raw
+        try call { flock(number, LOCK_UN) }
+    }
+
     /// Flushes the whole file system that this descriptor is on (syncfs(2)).
     public borrowing func syncFileSystem() throws(Errno) {
         let number = raw

@@ -227,6 +227,14 @@ public struct Timestamp: Equatable, Sendable {
         self.nanoseconds = min(max(nanoseconds, 0), 999_999_999)
     }
 
+    /// - Parameter nanoseconds: since the epoch, as `FileStatus` has them.
+    public init(nanoseconds: Int64) {
+        let part = nanoseconds % 1_000_000_000
+        self.init(
+            seconds: nanoseconds / 1_000_000_000 - (part < 0 ? 1 : 0),
+            nanoseconds: Int(part < 0 ? part + 1_000_000_000 : part))
+    }
+
     /// Last access and last modification, both this.
     var pair: [timespec] {
         let time = timespec(tv_sec: time_t(seconds), tv_nsec: nanoseconds)

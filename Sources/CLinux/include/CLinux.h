@@ -110,6 +110,9 @@ static inline int sb_exited(int status) { return WIFEXITED(status); }
 static inline int sb_exit_status(int status) { return WEXITSTATUS(status); }
 static inline int sb_term_signal(int status) { return WTERMSIG(status); }
 
+// A macro of macros, which Swift does not see (open(2)).
+static const int32_t SB_O_TMPFILE = O_TMPFILE;
+
 // The file types of inode(7).
 enum {
     SB_S_IFMT = S_IFMT,
