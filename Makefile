@@ -7,9 +7,9 @@ CONFIGURATION := release
 BUILD := .build/$(CONFIGURATION)
 
 BUILD_PACKAGES := libcap-dev libseccomp-dev libarchive-dev libisal-dev libssl-dev libtomlplusplus-dev \
-  libzstd-dev zlib1g-dev
+  libzstd-dev zlib1g-dev libcurl4-openssl-dev
 RUN_PACKAGES := uidmap
-TEST_PACKAGES := gcc libc6-dev python3 openssl strace zstd busybox-static
+TEST_PACKAGES := gcc libc6-dev python3 openssl strace zstd busybox-static docker-registry apache2-utils skopeo umoci podman
 BENCH_PACKAGES := hyperfine bubblewrap crun podman jq docker-registry skopeo umoci mmdebstrap python3 time
 SETUP_PACKAGES ?= $(BUILD_PACKAGES) $(RUN_PACKAGES)
 

@@ -33,6 +33,7 @@ let package = Package(
         .systemLibrary(name: "CIsal", providers: [.apt(["libisal-dev"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(
             name: "CToml", cxxSettings: [.define("TOML_EXCEPTIONS", to: "0")],
             linkerSettings: [.linkedLibrary("stdc++")]),
@@ -67,12 +68,17 @@ let package = Package(
         .target(
             name: "ImageLayout", dependencies: ["ImageFormat", "LinuxSystem", "SandboxPolicy", "CArchive", "CCrypto"],
             swiftSettings: strict),
+        .target(name: "Toml", dependencies: ["CToml"], swiftSettings: strict),
         .target(
-            name: "Profiles", dependencies: ["LinuxSystem", "SandboxPolicy", "CToml"], swiftSettings: strict),
+            name: "Profiles", dependencies: ["LinuxSystem", "SandboxPolicy", "Toml"], swiftSettings: strict),
+        .target(
+            name: "Registry", dependencies: ["ImageFormat", "LinuxSystem", "SandboxPolicy", "Toml", "CCurl"],
+            swiftSettings: strict),
         .executableTarget(
             name: "sandbox-manage",
             dependencies: [
-                "ImageStore", "ImageFormat", "Profiles", "Seccomp", "Launcher", "LaunchPlan", "SandboxPolicy",
+                "ImageStore", "ImageFormat", "ImageLayout", "Registry", "Profiles", "Seccomp", "Launcher", "LaunchPlan",
+                "SandboxPolicy",
                 "LinuxSystem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -89,6 +95,11 @@ let package = Package(
         .testTarget(name: "DecompressionTests", dependencies: ["Decompression"], swiftSettings: strict),
         // Runs the built binary and looks at the world from inside.
         .testTarget(name: "LauncherTests", dependencies: ["LinuxSystem"], swiftSettings: strict),
+        .testTarget(name: "TomlTests", dependencies: ["Toml"], swiftSettings: strict),
+        .testTarget(
+            name: "RegistryTests",
+            dependencies: ["Registry", "ImageFormat", "SandboxPolicy", "LinuxSystem", "CCrypto"],
+            swiftSettings: strict),
         .testTarget(name: "SandboxPolicyTests", dependencies: ["SandboxPolicy"], swiftSettings: strict),
         .testTarget(
             name: "ProfilesTests", dependencies: ["Profiles", "SandboxPolicy", "LinuxSystem"], swiftSettings: strict),
