@@ -67,9 +67,15 @@ public enum ImageStoreError: Error, Equatable, Sendable {
     case newerStore(String, Int)
     /// What a registry, a layout or an archive said of itself.
     case fetching(String)
+    /// A blob of an image is gone.
+    case incomplete(String, Digest)
     case imageInUse(String, by: String)
     case unknownSandbox(String, near: String?)
     case sandboxInUse(String)
+    /// A limit in the environment that is not a number.
+    case badLimit(String, String)
+    /// A sandbox that is not one stack of folders.
+    case severalRoots(String)
     /// No list of lower layers lies beside this upper.
     case notAnUpper(String)
     case lowerGone(String, Errno)
@@ -114,12 +120,18 @@ extension ImageStoreError: CustomStringConvertible {
             "the store \(shownQuoted(path)) has version \(version), written by a newer sandbox; install that one, or "
                 + "set XDG_DATA_HOME to another folder"
         case .fetching(let reason): reason
+        case .incomplete(let name, let digest):
+            "the blob \(digest.short) of image \(shownQuoted(name)) is gone; `sandbox verify --repair` gets it anew"
         case .imageInUse(let name, let user):
             "image \(shownQuoted(name)) is in use by \(shown(user.utf8)); end that first, or take the name alone away "
                 + "with --force"
         case .unknownSandbox(let name, let near):
             "no kept sandbox \(shownQuoted(name))\(Self.suggestion(near)); sandbox list shows them"
         case .sandboxInUse(let name): "sandbox \(shownQuoted(name)) is in use; end it first"
+        case .badLimit(let variable, let text):
+            "\(variable) is \(shownQuoted(text)); it takes a number of bytes above 0"
+        case .severalRoots(let name):
+            "sandbox \(shownQuoted(name)) is on this machine's own folders; only one on an image or a folder is exported"
         case .notAnUpper(let folder):
             "no sandbox has kept its changes in \(shownQuoted(folder)); give the folder of sandbox run --upper, or a name"
         case .lowerGone(let folder, let errno):

@@ -44,6 +44,19 @@ public struct KeptSandboxes {
 
     private func isRunning(_ folder: String) throws(Errno) -> Bool { try Files.isLocked(folder + "/lock") }
 
+    /// The folders that a sandbox's root is made of, lowest first, its changes last.
+    /// - Throws: `.unknownSandbox`; `.severalRoots` where it is no one stack of folders, as on `host`.
+    public func folders(of name: String) throws(ImageStoreError) -> [String] {
+        guard Policy.isSandboxName(name), names.contains(name) else {
+            throw .unknownSandbox(name, near: Nearest.name(to: name, among: names))
+        }
+        let folder = places.sandboxes + "/" + name
+        let words = Words.split(Array((Files.text(folder + "/lowers") ?? "").utf8))
+        let places = words.indices.filter { $0 % 2 == 0 }.map { words[$0] }
+        guard !places.isEmpty, places.allSatisfy({ $0 == "/" }) else { throw .severalRoots(name) }
+        return lowers(of: name).reversed() + [folder + "/upper"]
+    }
+
     /// Host folders that the layers below a sandbox's changes are.
     func lowers(of name: String) -> [String] {
         let words = Words.split(Array((Files.text(places.sandboxes + "/" + name + "/lowers") ?? "").utf8))

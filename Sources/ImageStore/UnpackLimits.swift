@@ -6,4 +6,11 @@ public struct UnpackLimits: Equatable, Sendable {
     public var bytes: Int64 = 64 << 30
 
     public init() {}
+
+    /// - Parameter environment: `SANDBOX_MAX_LAYER_BYTES`, where it is set.
+    public init(_ environment: [String: String]) throws(ImageStoreError) {
+        guard let text = environment["SANDBOX_MAX_LAYER_BYTES"] else { return }
+        guard let bytes = Int64(text), bytes > 0 else { throw .badLimit("SANDBOX_MAX_LAYER_BYTES", text) }
+        self.bytes = bytes
+    }
 }

@@ -11,10 +11,13 @@ struct Root: ParsableCommand {
         commandName: "sandbox",
         abstract: "Run commands on a copy-on-write root file system, without root and without a daemon.",
         subcommands: [
-            ImportCommand.self, ImagesCommand.self, ListCommand.self, DiffCommand.self, RemoveCommand.self,
-            ProfileCommand.self, CompletionCommand.self,
+            PullCommand.self, PushCommand.self, ImagesCommand.self, ImportCommand.self, TagCommand.self,
+            RemoveImageCommand.self, PruneCommand.self, UsageCommand.self, VerifyCommand.self, SaveCommand.self,
+            LoadCommand.self, ExportCommand.self, InspectCommand.self,
+            ListCommand.self, DiffCommand.self, RemoveCommand.self, ProfileCommand.self, CompletionCommand.self,
             // Hidden: what the launcher and the shells ask for.
-            UnpackCommand.self, UnpackTarCommand.self, RemoveTreeCommand.self, FilterCommand.self, SetupCommand.self,
+            PullForRunCommand.self, AdoptCommand.self, UnpackCommand.self, UnpackTarCommand.self,
+            RemoveTreeCommand.self, FilterCommand.self, SetupCommand.self,
             SettingsCommand.self, CompleteCommand.self, OptionsPageCommand.self,
         ])
 

@@ -15,11 +15,11 @@ struct ImportCommand: ParsableCommand {
     @ArgumentParser.Argument(help: "NAME[:TAG]") var name: String
 
     func run() throws {
-        guard let reference = ImageReference(name) else { throw NameError(name: name) }
+        let reference = try imageReference(name)
         let mode = try UserNamespace.enter(preferring: nil)
         let progress = TransferProgress("\(reference)", isQuiet: isatty(2) != 1)
         defer { progress.close() }
-        try ImageStore(try Surroundings().places).importTar(
+        try ImageStore().importTar(
             from: file, as: reference, mode: mode, progress: { progress.advance(label: file, to: $0) })
     }
 }
@@ -62,7 +62,7 @@ struct DiffCommand: ParsableCommand {
 
 /// JSON with DEL and the C1 controls as escapes too: the encoder leaves them, and a terminal obeys them. They stand in
 /// strings only.
-private func terminalSafe(_ json: Data) -> String {
+func terminalSafe(_ json: Data) -> String {
     var text = ""
     for scalar in String(decoding: json, as: UTF8.self).unicodeScalars {
         if (0x7f...0x9f).contains(scalar.value) {
@@ -165,7 +165,7 @@ struct ImagesCommand: ParsableCommand {
     }
 
     func run() throws {
-        let rows = try ImageStore(try Surroundings().places).images().map {
+        let rows = try ImageStore().images().map {
             Row(
                 name: $0.reference.name, tag: $0.reference.tag ?? "", digest: $0.record.map { "\($0.root)" } ?? "",
                 platform: $0.record?.platform ?? "", size: $0.size, unique: $0.uniqueSize, added: date($0.added))
@@ -204,9 +204,9 @@ struct UnpackCommand: ParsableCommand {
     @ArgumentParser.Argument(transform: identityMode) var mode: IdentityMode
 
     func run() throws {
-        guard let reference = ImageReference(name) else { throw NameError(name: name) }
+        let reference = try imageReference(name)
         _ = try UserNamespace.enter(preferring: mode)
-        try ImageStore(try Surroundings().places).unpack(reference, mode: mode)
+        try ImageStore().unpack(reference, mode: mode)
     }
 }
 
@@ -219,7 +219,7 @@ struct UnpackTarCommand: ParsableCommand {
 
     func run() throws {
         _ = try UserNamespace.enter(preferring: mode)
-        try ImageStore(try Surroundings().places).unpackTar(file, into: folder, mode: mode)
+        try ImageStore().unpackTar(file, into: folder, mode: mode)
     }
 }
 

@@ -60,7 +60,7 @@ final class World {
     func imported(_ file: String, _ name: String = "x") throws -> String {
         let reference = try reference(name)
         try store.importTar(from: file, as: reference, mode: .single)
-        return places.layer(try #require(try store.record(reference).layers.first), .single)
+        return places.layer(try #require(try store.record(reference).layers.first).content, .single)
     }
 
     func imported(_ tar: TarWriter) throws -> String { try imported(try write("x.tar", tar.finished)) }
