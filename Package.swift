@@ -78,6 +78,7 @@ let package = Package(
         .testTarget(name: "TomlTests", dependencies: ["Toml"], swiftSettings: strict),
         .testTarget(
             name: "RegistryTests", dependencies: ["Registry", "ImageFormat", "SandboxPolicy", "LinuxSystem", "CCrypto"],
+            exclude: ["fake-registry.py"],
             swiftSettings: strict),
         .testTarget(name: "SandboxPolicyTests", dependencies: ["SandboxPolicy"], swiftSettings: strict),
         .testTarget(
