@@ -217,14 +217,14 @@ final class EasyHandle: @unchecked Sendable {
         case (.head, _): set(CURLOPT_NOBODY, 1)
         case (_, .file(_, _, let count)):
             set(CURLOPT_UPLOAD, 1)
-            sb_curl_set_size(handle, CURLOPT_INFILESIZE_LARGE, count)
+            sb_curl_set_size(handle, CURLOPT_INFILESIZE_LARGE, curl_off_t(count))
             sb_curl_set_pointer(handle, CURLOPT_READDATA, context)
             sb_curl_set_data_function(handle, CURLOPT_READFUNCTION) { bytes, size, count, context in
                 Transfer.of(context).giveBody(UnsafeMutableRawBufferPointer(start: bytes, count: size * count))
             }
             sb_curl_set_pointer(handle, CURLOPT_SEEKDATA, context)
             sb_curl_set_seek_function(handle) { context, offset, origin in
-                Transfer.of(context).seek(offset, origin)
+                Transfer.of(context).seek(Int64(offset), origin)
             }
             set(CURLOPT_CUSTOMREQUEST, request.method.rawValue)
         case (_, .bytes(let bytes)): send(bytes, request.method)
@@ -233,7 +233,7 @@ final class EasyHandle: @unchecked Sendable {
     }
 
     private func send(_ bytes: Data, _ method: Request.Method) {
-        sb_curl_set_size(handle, CURLOPT_POSTFIELDSIZE_LARGE, Int64(bytes.count))
+        sb_curl_set_size(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(bytes.count))
         bytes.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) -> Void in
             // An empty body has no address; any other will do for it.
             let start = bytes.baseAddress ?? UnsafeRawPointer(handle)

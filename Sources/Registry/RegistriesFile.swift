@@ -32,14 +32,16 @@ struct RegistryRule: Equatable, Sendable {
     /// What of `name` stands after the prefix, or nil where the rule is not for it.
     func rest(of name: String) -> Substring? {
         if prefix.hasPrefix("*.") {
-            let host = name.prefix { $0 != "/" && $0 != ":" && $0 != "@" }
+            let server = name.prefix { $0 != "/" }
+            let host = server.prefix { $0 != ":" }
             guard host.hasSuffix(prefix.dropFirst()), host.count >= prefix.count else { return nil }
-            return name.dropFirst(host.count)
+            return name.dropFirst(server.count)
         }
         guard name.hasPrefix(prefix) else { return nil }
         let rest = name.dropFirst(prefix.count)
         guard let next = rest.first else { return rest }
-        return next == "/" || next == ":" || next == "@" ? rest : nil
+        // Behind a host alone, `:` is the port of another.
+        return next == "/" || prefix.contains("/") && (next == ":" || next == "@") ? rest : nil
     }
 }
 
@@ -110,9 +112,11 @@ private struct RegistriesReader {
 
     func invalid(_ line: Int, _ what: String) -> RegistryError { .badConfiguration(file: file, line: line, what) }
 
-    func string(_ entry: TomlEntry) throws(RegistryError) -> String {
-        guard case .string(let text) = entry.node.value else {
-            throw invalid(entry.node.line, "\(escaped(entry.key)) takes a string, not \(entry.node.value.kind)")
+    func string(_ entry: TomlEntry) throws(RegistryError) -> String { try string(entry.node, of: entry.key) }
+
+    private func string(_ node: TomlNode, of key: String) throws(RegistryError) -> String {
+        guard case .string(let text) = node.value else {
+            throw invalid(node.line, "\(escaped(key)) takes a string, not \(node.value.kind)")
         }
         return text
     }
@@ -129,7 +133,7 @@ private struct RegistriesReader {
             throw invalid(entry.node.line, "\(escaped(entry.key)) takes an array, not \(entry.node.value.kind)")
         }
         var texts: [String] = []
-        for node in nodes { texts.append(try string(TomlEntry(key: entry.key, node: node))) }
+        for node in nodes { texts.append(try string(node, of: entry.key)) }
         return texts
     }
 

@@ -163,22 +163,22 @@ extension RegistryClient {
         case .address(let address): return try transmit(call, to: address, authorization, reception)
         case .path(let text): path = text
         }
-        func transmit(encrypted: Bool) throws(AttemptFailure) -> Response {
+        func transmitBelow(encrypted: Bool) throws(AttemptFailure) -> Response {
             guard let address = address(path, encrypted: encrypted) else {
                 throw .final(.badAnswer(host: endpoint.server, "it is not the address of a server"))
             }
-            let response = try self.transmit(call, to: address, authorization, reception)
+            let response = try transmit(call, to: address, authorization, reception)
             session.withLock { $0.isEncrypted = encrypted }
             return response
         }
-        if let known = session.withLock({ $0.isEncrypted }) { return try transmit(encrypted: known) }
-        do throws(AttemptFailure) { return try transmit(encrypted: true) } catch {
+        if let known = session.withLock({ $0.isEncrypted }) { return try transmitBelow(encrypted: known) }
+        do throws(AttemptFailure) { return try transmitBelow(encrypted: true) } catch {
             let mayBePlain = endpoint.insecure || RegistryName.isLoopback(endpoint.server)
             switch error.error {
-            case .notEncrypted where mayBePlain: return try transmit(encrypted: false)
-            // Nothing at port 443: an insecure registry without a port in its name is at 80.
-            case .unreachable where mayBePlain && !endpoint.server.contains(":"):
-                do throws(AttemptFailure) { return try transmit(encrypted: false) } catch { throw error }
+            case .notEncrypted where mayBePlain: return try transmitBelow(encrypted: false)
+            // Some servers without TLS only hang up; and one without a port in its name may be at 80 and not at 443.
+            case .unreachable where mayBePlain:
+                do throws(AttemptFailure) { return try transmitBelow(encrypted: false) } catch { throw error }
             default: throw error
             }
         }

@@ -57,12 +57,12 @@ public struct RegistryConfiguration: Sendable {
     ///   - environment: of the user; `HOME`, `PATH`, the XDG folders, `CONTAINERS_REGISTRIES_CONF`,
     ///     `REGISTRY_AUTH_FILE`, `DOCKER_CONFIG`, `SSL_CERT_FILE`, `SSL_CERT_DIR` and the proxies count.
     ///   - root: put before /etc, /run and /var.
-    ///   - user: whose default run-time folder and, for 0, whose aliases are read.
+    ///   - user: whose default run-time folder and, for 0, whose aliases are read; nil for this process's.
     /// - Throws: `badConfiguration` or `unreadable`, for the first file that is wrong.
     public init(
-        environment: [String: String], root: String = "", user: UInt32 = Process.effectiveUser
+        environment: [String: String], root: String = "", user: UInt32? = nil
     ) throws(RegistryError) {
-        let folders = SettingFolders(environment: environment, root: root, user: user)
+        let folders = SettingFolders(environment: environment, root: root, user: user ?? Process.effectiveUser)
         names = try Self.names(folders)
         credentials = try CredentialFiles(folders)
         trust = TrustFiles(folders)

@@ -50,7 +50,7 @@ extension RegistryError: CustomStringConvertible {
         case .unreadable(let file, let errno): "\(quoted(file)) can't be read: \(errno)"
         case .blocked(let name, let file): "\(quoted(name)) is blocked by \(escaped(file))"
         case .ambiguous(let name, let registries):
-            "\(quoted(name)) may come from \(registries.map(escaped).joined(separator: " or ")); "
+            "\(quoted(name)) may come from \(registries.map { escaped($0) }.joined(separator: " or ")); "
                 + "write the registry before it, or an alias into registries.conf"
         case .credentialHelper(let program, let what): "credential helper \(quoted(program)): \(what)"
         case .unreachable(let host, let reason):
@@ -98,7 +98,7 @@ extension RegistryError: CustomStringConvertible {
         }
         return "registry \(escaped(host)) has no \(quoted(image)), or wants credentials for it\(saying(said)); "
             + "`podman login \(escaped(host))` or `docker login` writes them, and they are read from "
-            + looked.map(escaped).joined(separator: " or ")
+            + looked.map { escaped($0) }.joined(separator: " or ")
     }
 }
 

@@ -39,9 +39,10 @@ struct TrustFiles: Equatable, Sendable {
         for folder in folders {
             let own = "\(folder)/\(server)"
             let names: [String]
-            do {
-                names = try Descriptor.open(own, [.readOnly, .directory]).names().sorted()
-            } catch .noEntry { continue } catch .notDirectory { continue } catch { throw .unreadable(file: own, error) }
+            do throws(Errno) { names = try Descriptor.open(own, [.readOnly, .directory]).names().sorted() } catch {
+                if error == .noEntry || error == .notDirectory { continue }
+                throw .unreadable(file: own, error)
+            }
             return try trust(own, names)
         }
         return ServerTrust()
@@ -49,10 +50,10 @@ struct TrustFiles: Equatable, Sendable {
 
     private func trust(_ folder: String, _ names: [String]) throws(RegistryError) -> ServerTrust {
         var trust = ServerTrust()
-        for name in names where name.hasSuffix(".crt") {
-            // Those of the system go on counting.
-            trust.authorities = (try trust.authorities ?? systemAuthorities()) + (try read("\(folder)/\(name)")) + [10]
-        }
+        let authorities = names.filter { $0.hasSuffix(".crt") }
+        // Those of the system go on counting.
+        if !authorities.isEmpty { trust.authorities = try systemAuthorities() }
+        for name in authorities { trust.authorities? += try read("\(folder)/\(name)") + [10] }
         for name in names {
             let stem = name.prefix(upTo: name.lastIndex(of: ".") ?? name.endIndex)
             if name.hasSuffix(".key"), !names.contains("\(stem).cert") {
