@@ -96,10 +96,6 @@ let package = Package(
         // Runs the built binary and looks at the world from inside.
         .testTarget(name: "LauncherTests", dependencies: ["LinuxSystem"], swiftSettings: strict),
         .testTarget(name: "TomlTests", dependencies: ["Toml"], swiftSettings: strict),
-        .testTarget(
-            name: "RegistryTests", dependencies: ["Registry", "ImageFormat", "SandboxPolicy", "LinuxSystem", "CCrypto"],
-            exclude: ["fake-registry.py"],
-            swiftSettings: strict),
         .testTarget(name: "SandboxPolicyTests", dependencies: ["SandboxPolicy"], swiftSettings: strict),
         .testTarget(
             name: "ProfilesTests", dependencies: ["Profiles", "SandboxPolicy", "LinuxSystem"], swiftSettings: strict),

@@ -77,8 +77,11 @@ struct PolicyTests {
             let cut = SettingsFile(encoded: Array(file.encoded[..<length]))
             #expect(cut == nil || cut?.settings.count ?? 0 < 2 || cut != file)
         }
-        let record = ImageRecord(layers: ["sha256:" + String(repeating: "a", count: 64)], settings: file.settings)
+        let digest = try #require(Digest("sha256:" + String(repeating: "a", count: 64)))
+        let record = ImageRecord(
+            root: digest, manifest: digest, config: digest, platform: "linux/amd64",
+            layers: [.init(content: digest, blob: digest, size: 5)], settings: file.settings)
         #expect(ImageRecord(encoded: record.encoded) == record)
-        #expect(!ImageRecord.isDigest("sha256:../../x"))
+        #expect(Digest("sha256:../../x") == nil)
     }
 }
