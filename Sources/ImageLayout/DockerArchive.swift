@@ -7,8 +7,8 @@ import LinuxSystem
 import SandboxPolicy
 import Synchronization
 
-/// An archive of docker, podman or skopeo. It has no manifests and no digests, so both are made: the digest of a layer is
-/// that of its bytes as they stand.
+/// An archive of docker, podman or skopeo. It has no manifests and no digests, so both are made: the digest of a layer
+/// is that of its bytes as they stand.
 final class DockerArchive: Sendable {
     /// One image of manifest.json.
     struct Item: Decodable, Sendable {

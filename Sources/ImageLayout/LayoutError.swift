@@ -59,7 +59,8 @@ extension LayoutError: CustomStringConvertible {
             "\(quoted(source)) is no archive of images: it has no \(missing); a tar of a root file system is for "
                 + "sandbox import"
         case .notAnArchive(let source):
-            "\(quoted(source)) is not a tar file (plain, gzip, zstd, xz or bzip2); give one of docker save or podman save"
+            "\(quoted(source)) is not a tar file (plain, gzip, zstd, xz or bzip2); "
+                + "give one of docker save or podman save"
         case .layoutVersion(let source, let version):
             "\(quoted(source)) is an OCI layout of version \(quoted(Self.short(version))), and 1 is read; write it anew"
         case .document(let source, let entry, let error):
@@ -79,12 +80,13 @@ extension LayoutError: CustomStringConvertible {
             "\(quoted(Self.short(entry))) of \(quoted(source)) has \(size) bytes and should have \(expected); "
                 + "get it again"
         case .wrongDigest(let source, let entry):
-            "\(quoted(Self.short(entry))) of \(quoted(source)) does not have the content that its name says; get it again"
+            "\(quoted(Self.short(entry))) of \(quoted(source)) does not have the content that its name says; "
+                + "get it again"
         case .tooLarge(let source, let entry, let size, let most):
             "\(quoted(Self.short(entry))) of \(quoted(source)) has \(size) bytes, and at most \(most) are read"
         case .layerCompression(let source, let entry):
-            "the layer \(quoted(Self.short(entry))) of \(quoted(source)) is neither plain nor compressed by gzip or zstd; "
-                + "write the image anew"
+            "the layer \(quoted(Self.short(entry))) of \(quoted(source)) is neither plain nor compressed by gzip or "
+                + "zstd; write the image anew"
         case .damaged(let source, let reason):
             "the archive \(quoted(source)) is damaged: \(escaped(Self.short(reason))); get it again and check its sum"
         case .tooMuch(let source, let most):

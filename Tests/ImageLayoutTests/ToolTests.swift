@@ -42,7 +42,8 @@ import Testing
         // Copying reads and checks the layers too.
         for source in ["oci:layout", "oci-archive:oci.tar", "docker-archive:docker.tar"] {
             try world.sh("rm -rf copy; \(Self.skopeo) copy \(source) oci:copy:x")
-            #expect(try pull(try world.image("oci:\(world.folder)/copy:x").source).config == image.config.digest)
+            let copy = try pull(try world.image("oci:\(world.folder)/copy:x").source)
+            #expect(copy.contents == image.content.contents)
         }
     }
 
@@ -60,8 +61,8 @@ import Testing
         }
         let docker = try world.image("docker-archive:\(world.folder)/c.tar:t:1")
         #expect(docker.references.map(\.description) == ["t:1"])
-        // skopeo writes layers uncompressed there, and another config.
-        #expect(try pull(docker.source).layers.count == 2)
+        // Another config, and layers uncompressed.
+        #expect(try pull(docker.source).contents == image.content.contents)
     }
 
     private static let podman = "podman --root $PWD/p --runroot $PWD/r --storage-driver vfs --tmpdir $PWD/t"
@@ -81,7 +82,7 @@ import Testing
             for saved in ["saved-\(file)", "docker-\(file)"] {
                 let loaded = try LoadableImage.all(in: world.folder + "/" + saved, scratch: world.scratch)
                 #expect(loaded.map { $0.references.map(\.description) } == [["t:1"]])
-                #expect(try pull(try #require(loaded.first).source).layers.count == 2)
+                #expect(try pull(try #require(loaded.first).source).contents == image.content.contents)
             }
         }
     }

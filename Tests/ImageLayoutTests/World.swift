@@ -13,8 +13,10 @@ final class World {
     let scratch: Scratch
 
     init() throws {
-        folder = try Files.canonical(NSTemporaryDirectory()) + "/layout-test-" + UUID().uuidString
-        try Files.makeDirectories(folder)
+        // Short, as podman wants it.
+        var path = Array((try Files.canonical(NSTemporaryDirectory()) + "/layout-XXXXXX").utf8CString)
+        guard mkdtemp(&path) != nil else { throw Errno.current }
+        folder = String(decoding: path.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         scratch = Scratch(folder: folder)
     }
 
@@ -74,6 +76,7 @@ struct MadeImage {
     let config: BlobDescriptor
     let configBytes: Data
     let layers: [(blob: BlobDescriptor, path: String)]
+    private let contents: [Digest]
     private let configPath: String
 
     /// - Parameter layers: uncompressed tars.
@@ -88,8 +91,8 @@ struct MadeImage {
             let bytes = try Data(contentsOf: URL(fileURLWithPath: path + ".gz"))
             return (BlobDescriptor(.ociLayerGzip, ContentSum.of(bytes), size: Int64(bytes.count)), path + ".gz")
         }
-        let sums = layers.map { ContentSum.of(Data($0)) }
-        configBytes = canonicalJSON(ImageConfig(platform: .host, layers: sums, created: "2024-01-01T00:00:00Z"))
+        contents = layers.map { ContentSum.of(Data($0)) }
+        configBytes = canonicalJSON(ImageConfig(platform: .host, layers: contents, created: "2024-01-01T00:00:00Z"))
         config = BlobDescriptor(.ociConfig, ContentSum.of(configBytes), size: Int64(configBytes.count))
         configPath = try world.write("store/" + config.digest.hex, configBytes)
         manifestBytes = canonicalJSON(ImageManifest(config: config, layers: self.layers.map(\.blob)))
@@ -111,12 +114,14 @@ struct MadeImage {
     }
 
     /// What `pull` of it must give.
-    var content: Pulled { Pulled(config: config.digest, layers: layers.map(\.blob.digest)) }
+    var content: Pulled { Pulled(config: config.digest, layers: layers.map(\.blob.digest), contents: contents) }
 }
 
 struct Pulled: Equatable {
     let config: Digest
     let layers: [Digest]
+    /// The layers uncompressed, as the config says.
+    let contents: [Digest]
 }
 
 /// Reads all of an image, and checks each digest as a store does.
@@ -134,7 +139,7 @@ func pull(_ source: any ImageSource) throws -> Pulled {
     }
     let config = try source.document(manifest.config)
     #expect(ContentSum.of(config) == manifest.config.digest)
-    _ = try ImageConfig.parse(config, of: manifest)
+    let contents = try ImageConfig.parse(config, of: manifest).rootfs.layers
     for layer in manifest.layers {
         let sum = ContentSum()
         var size: Int64 = 0
@@ -145,7 +150,8 @@ func pull(_ source: any ImageSource) throws -> Pulled {
         #expect(size == layer.size)
         #expect(sum.finish() == layer.digest)
     }
-    return Pulled(config: manifest.config.digest, layers: manifest.layers.map(\.digest))
+    return Pulled(
+        config: manifest.config.digest, layers: manifest.layers.map(\.digest), contents: contents)
 }
 
 /// A tar block by block, which writes what no real tar would.
