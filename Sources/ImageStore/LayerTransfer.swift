@@ -94,14 +94,21 @@ struct LayerTransfer: Sendable {
         return try result.get()
     }
 
+    /// The writing end is the feeder's alone: it closes with the end of the blob.
+    private func feed() throws -> (Feeder, SharedDescriptor) {
+        let pipe = try PipeEnds()
+        try pipe.setCapacity(1 << 20)
+        let ends = pipe.both()
+        return (Feeder(source, blob, into: ends.writer), ends.reader)
+    }
+
     /// Returns with the reading end closed: a feeder that waits for room then learns that nobody wants more.
     private func start(
         _ blobAside: String, _ treeAside: String?
     ) throws -> (Feeder, Result<ArchiveSource.Sums, any Error>) {
-        let pipe = try PipeEnds().both()
-        let feeder = Feeder(source, blob, into: pipe.writer)
+        let (feeder, reader) = try feed()
         let result = Result {
-            try store.receive(pipe.reader, name, keptAt: blobAside, into: treeAside, mode) { bytes in
+            try store.receive(reader, name, keptAt: blobAside, into: treeAside, mode) { bytes in
                 progress?.advance(blob.digest, to: bytes)
             }
         }
