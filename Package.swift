@@ -53,8 +53,9 @@ let package = Package(
         .target(
             name: "ImageStore", dependencies: ["LinuxSystem", "SandboxPolicy", "CArchive", "CCrypto"],
             swiftSettings: strict),
+        .target(name: "Toml", dependencies: ["CToml"], swiftSettings: strict),
         .target(
-            name: "Profiles", dependencies: ["LinuxSystem", "SandboxPolicy", "CToml"], swiftSettings: strict),
+            name: "Profiles", dependencies: ["LinuxSystem", "SandboxPolicy", "Toml"], swiftSettings: strict),
         .executableTarget(
             name: "sandbox-manage",
             dependencies: [
@@ -70,6 +71,7 @@ let package = Package(
         ),
         // Runs the built binary and looks at the world from inside.
         .testTarget(name: "LauncherTests", dependencies: ["LinuxSystem"], swiftSettings: strict),
+        .testTarget(name: "TomlTests", dependencies: ["Toml"], swiftSettings: strict),
         .testTarget(name: "SandboxPolicyTests", dependencies: ["SandboxPolicy"], swiftSettings: strict),
         .testTarget(
             name: "ProfilesTests", dependencies: ["Profiles", "SandboxPolicy", "LinuxSystem"], swiftSettings: strict),

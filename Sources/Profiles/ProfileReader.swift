@@ -1,6 +1,7 @@
 // From TOML to settings: the keys are the option table's names, and the values are written as TOML would have them.
 
 import SandboxPolicy
+import Toml
 
 /// Reads one file's content. Pure: paths are made absolute against the file's folder, none is looked at.
 public struct ProfileReader {

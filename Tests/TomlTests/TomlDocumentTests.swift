@@ -1,5 +1,5 @@
-import Profiles
 import Testing
+import Toml
 
 struct TomlDocumentTests {
     @Test func keepsKindsValuesAndPlaces() throws {

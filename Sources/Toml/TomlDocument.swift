@@ -1,4 +1,4 @@
-// TOML as a tree of values that know their line: what a profile's reader walks. The grammar is TOML 1.0.
+// TOML as a tree of values that know their line: what readers of settings walk. The grammar is TOML 1.0.
 
 import CToml
 
