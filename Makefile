@@ -6,7 +6,7 @@ DESTDIR ?=
 CONFIGURATION := release
 BUILD := .build/$(CONFIGURATION)
 
-BUILD_PACKAGES := libcap-dev libseccomp-dev libarchive-dev libssl-dev libtomlplusplus-dev
+BUILD_PACKAGES := libcap-dev libseccomp-dev libarchive-dev libssl-dev libtomlplusplus-dev libcurl4-openssl-dev
 RUN_PACKAGES := uidmap
 TEST_PACKAGES := gcc libc6-dev python3 openssl strace zstd busybox-static
 BENCH_PACKAGES := hyperfine bubblewrap crun podman jq

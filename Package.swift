@@ -26,6 +26,7 @@ let package = Package(
         .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
         .systemLibrary(name: "CArchive", providers: [.apt(["libarchive-dev"])]),
         .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(
             name: "CToml", cxxSettings: [.define("TOML_EXCEPTIONS", to: "0")],
             linkerSettings: [.linkedLibrary("stdc++")]),
@@ -56,6 +57,9 @@ let package = Package(
         .target(name: "Toml", dependencies: ["CToml"], swiftSettings: strict),
         .target(
             name: "Profiles", dependencies: ["LinuxSystem", "SandboxPolicy", "Toml"], swiftSettings: strict),
+        .target(
+            name: "Registry", dependencies: ["ImageFormat", "LinuxSystem", "SandboxPolicy", "Toml", "CCurl"],
+            swiftSettings: strict),
         .executableTarget(
             name: "sandbox-manage",
             dependencies: [
@@ -72,6 +76,11 @@ let package = Package(
         // Runs the built binary and looks at the world from inside.
         .testTarget(name: "LauncherTests", dependencies: ["LinuxSystem"], swiftSettings: strict),
         .testTarget(name: "TomlTests", dependencies: ["Toml"], swiftSettings: strict),
+        .testTarget(
+            name: "RegistryTests",
+            dependencies: ["Registry", "ImageFormat", "SandboxPolicy", "LinuxSystem", "CCrypto", "CCurl"],
+            exclude: ["fake-registry.py"],
+            swiftSettings: strict),
         .testTarget(name: "SandboxPolicyTests", dependencies: ["SandboxPolicy"], swiftSettings: strict),
         .testTarget(
             name: "ProfilesTests", dependencies: ["Profiles", "SandboxPolicy", "LinuxSystem"], swiftSettings: strict),
