@@ -65,10 +65,10 @@ let package = Package(
             name: "ImageStore",
             dependencies: ["LinuxSystem", "SandboxPolicy", "ImageFormat", "Decompression", "CArchive", "CCrypto"],
             swiftSettings: strict),
+        .target(name: "Toml", dependencies: ["CToml"], swiftSettings: strict),
         .target(
             name: "ImageLayout", dependencies: ["ImageFormat", "LinuxSystem", "SandboxPolicy", "CArchive", "CCrypto"],
             swiftSettings: strict),
-        .target(name: "Toml", dependencies: ["CToml"], swiftSettings: strict),
         .target(
             name: "Profiles", dependencies: ["LinuxSystem", "SandboxPolicy", "Toml"], swiftSettings: strict),
         .target(
@@ -96,6 +96,11 @@ let package = Package(
         // Runs the built binary and looks at the world from inside.
         .testTarget(name: "LauncherTests", dependencies: ["LinuxSystem"], swiftSettings: strict),
         .testTarget(name: "TomlTests", dependencies: ["Toml"], swiftSettings: strict),
+        .testTarget(
+            name: "RegistryTests",
+            dependencies: ["Registry", "ImageFormat", "SandboxPolicy", "LinuxSystem", "CCrypto", "CCurl"],
+            exclude: ["fake-registry.py"],
+            swiftSettings: strict),
         .testTarget(name: "SandboxPolicyTests", dependencies: ["SandboxPolicy"], swiftSettings: strict),
         .testTarget(
             name: "ProfilesTests", dependencies: ["Profiles", "SandboxPolicy", "LinuxSystem"], swiftSettings: strict),

@@ -46,24 +46,15 @@ struct Address: Hashable, Sendable {
         isEncrypted == other.isEncrypted && host == other.host && port == other.port
     }
 
-    /// With `NAME=VALUE` behind what it asks for already; each is written as RFC 3986, section 2.1 wants it.
+    /// With these behind what it asks for already, and without a fragment, which no server sees.
     func adding(_ parameters: [(name: String, value: String)]) -> Address? {
-        guard let parts = curl_url() else { preconditionFailure("no memory") }
-        defer { curl_url_cleanup(parts) }
-        guard curl_url_set(parts, CURLUPART_URL, text, 0) == CURLUE_OK else { return nil }
-        for (name, value) in parameters {
-            let added = curl_url_set(
-                parts, CURLUPART_QUERY, "\(name)=\(value)", UInt32(CURLU_APPENDQUERY | CURLU_URLENCODE))
-            guard added == CURLUE_OK else { return nil }
-        }
-        var whole: UnsafeMutablePointer<CChar>?
-        guard curl_url_get(parts, CURLUPART_URL, &whole, 0) == CURLUE_OK, let whole else { return nil }
-        defer { curl_free(whole) }
-        return Address(String(cString: whole))
+        let whole = text.prefix { $0 != "#" }
+        return Address("\(whole)\(whole.contains("?") ? "&" : "?")\(encodedForm(parameters))")
     }
 }
 
-/// A form as `application/x-www-form-urlencoded` has it.
+/// `NAME=VALUE` joined by `&`, as addresses and `application/x-www-form-urlencoded` have them; values are written as
+/// RFC 3986, section 2.1 wants it.
 func encodedForm(_ fields: [(name: String, value: String)]) -> String {
     fields.map { "\($0.name)=\(percentEncoded($0.value))" }.joined(separator: "&")
 }

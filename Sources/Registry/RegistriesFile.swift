@@ -176,7 +176,7 @@ private struct RegistriesReader {
             let name = try string(alias)
             if !name.isEmpty {
                 try checkLocation(name, alias.node.line)
-                guard let slash = name.firstIndex(of: "/"), Self.isHost(name[..<slash]) else {
+                guard let slash = name.firstIndex(of: "/"), Self.isRegistry(name[..<slash]) else {
                     throw invalid(alias.node.line, "\(quoted(name)) does not begin with a registry")
                 }
             }
@@ -185,33 +185,40 @@ private struct RegistriesReader {
         return aliases
     }
 
-    /// What could become part of an address: a host, a port, and a path of name components.
+    /// HOST[:PORT][/PATH], and nothing else that could become part of an address.
     func checkLocation(_ location: String, _ line: Int) throws(RegistryError) {
         let parts = location.split(separator: "/", omittingEmptySubsequences: false)
-        let allowed = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
-        for (index, part) in parts.enumerated() {
-            var letters = part
-            if index == 0 {
-                if part.hasPrefix("["), let end = part.firstIndex(of: "]") {
-                    letters = "v6" + part[part.index(after: end)...].drop { $0 == ":" }
-                    guard part[..<end].dropFirst().allSatisfy({ $0.isHexDigit || $0 == ":" || $0 == "." }) else {
-                        throw invalid(line, "\(quoted(location)) is not HOST[:PORT][/PATH]")
-                    }
-                } else if let colon = part.firstIndex(of: ":") {
-                    let port = part[part.index(after: colon)...]
-                    guard UInt16(port) != nil else {
-                        throw invalid(line, "\(quoted(location)) is not HOST[:PORT][/PATH]")
-                    }
-                    letters = part[..<colon]
-                }
-            }
-            guard !letters.isEmpty, letters.allSatisfy(allowed.contains), letters != ".", letters != ".." else {
-                throw invalid(line, "\(quoted(location)) is not HOST[:PORT][/PATH]")
-            }
+        guard Self.isServer(parts[0]), parts.dropFirst().allSatisfy(Self.isComponent) else {
+            throw invalid(line, "\(quoted(location)) is not HOST[:PORT][/PATH]")
         }
     }
 
-    static func isHost(_ text: Substring) -> Bool {
+    private static func isServer(_ text: Substring) -> Bool {
+        let host: Substring
+        let port: Substring
+        if text.hasPrefix("["), let end = text.firstIndex(of: "]") {
+            guard text[..<end].dropFirst().allSatisfy({ $0.isHexDigit || $0 == ":" || $0 == "." }) else { return false }
+            host = "v6"
+            port = text[text.index(after: end)...]
+        } else {
+            host = text.prefix { $0 != ":" }
+            port = text.dropFirst(host.count)
+        }
+        return isComponent(host) && (port.isEmpty || port.hasPrefix(":") && UInt16(port.dropFirst()) != nil)
+    }
+
+    private static func isComponent(_ text: Substring) -> Bool {
+        let letters = text.utf8.allSatisfy { byte in
+            switch byte {
+            case 48...57, 65...90, 97...122, 45, 46, 95: true
+            default: false
+            }
+        }
+        return letters && !text.isEmpty && text != "." && text != ".."
+    }
+
+    /// Whether a name's first component is a registry, as `ImageReference.registry` has it.
+    private static func isRegistry(_ text: Substring) -> Bool {
         text.contains(".") || text.contains(":") || text == "localhost"
     }
 

@@ -16,6 +16,8 @@ public enum RegistryError: Error, Equatable, Sendable {
     case unreachable(host: String, String)
     /// The encrypted connection was refused by this side.
     case untrusted(host: String, String)
+    /// The server wants to know who this side is.
+    case wantsCertificate(host: String)
     /// There is no TLS, and nothing allows to go without.
     case notEncrypted(host: String)
     /// - Parameters:
@@ -59,6 +61,9 @@ extension RegistryError: CustomStringConvertible {
             "\(escaped(host)) is not trusted: \(shown(reason)); put the certificate of its authority into "
                 + "~/.config/containers/certs.d/\(escaped(host))/ca.crt, or set insecure = true for it in "
                 + "registries.conf"
+        case .wantsCertificate(let host):
+            "\(escaped(host)) wants a client's certificate; put it and its key into "
+                + "~/.config/containers/certs.d/\(escaped(host))/ as client.cert and client.key"
         case .notEncrypted(let host):
             "\(escaped(host)) speaks no TLS; insecure = true for it in registries.conf allows plain http"
         case .unauthorized(let image, let host, let said, let credentials, let looked):

@@ -56,7 +56,8 @@ extension RegistryClient {
     }
 
     /// Sends a blob, as often as it takes.
-    func upload(_ blob: BlobDescriptor, at path: String) throws(RegistryError) {
+    /// - Parameter inPieces: not tried as a whole first.
+    func upload(_ blob: BlobDescriptor, at path: String, inPieces: Bool = false) throws(RegistryError) {
         let file: SharedDescriptor
         do throws(Errno) {
             file = SharedDescriptor(try Descriptor.open(path, [.readOnly, .noControllingTerminal]))
@@ -65,26 +66,29 @@ extension RegistryClient {
             throw error == .invalid
                 ? .changedBlob(path: path, size: blob.size) : .unreadableBlob(path: path, error)
         }
-        var upload = Upload(blob: blob, path: path, file: file)
+        var upload = Upload(blob: blob, path: path, file: file, inPieces: inPieces)
         var retries = Retries(policy, events)
         while true {
-            do throws(AttemptFailure) { return try attempt(&upload) } catch { _ = try retries.wait(after: error) }
+            do throws(AttemptFailure) { return try attempt(&upload) } catch { try retries.wait(after: error) }
         }
     }
 
     private func attempt(_ upload: inout Upload) throws(AttemptFailure) {
-        let started = try attempt(Call(.post, "blobs/uploads/"), .kept(limit: 64 << 10))
+        var started = try attempt(Call(.post, "blobs/uploads/"), .kept(limit: 64 << 10))
         var place = try location(started)
         if !upload.inPieces {
             let response = try put(upload, offset: 0, at: place)
             // Some servers, or what stands before them, take no more than so much at once.
             guard response.status == 413, upload.blob.size > policy.chunk else { return try check(response, upload) }
             upload.inPieces = true
-            place = try location(try attempt(Call(.post, "blobs/uploads/"), .kept(limit: 64 << 10)))
+            started = try attempt(Call(.post, "blobs/uploads/"), .kept(limit: 64 << 10))
+            place = try location(started)
         }
+        // What a registry wants at least in each piece but the last.
+        let chunk = max(policy.chunk, started["oci-chunk-min-length"].flatMap { Int64($0) } ?? 0)
         var offset: Int64 = 0
         while offset < upload.blob.size {
-            let count = min(policy.chunk, upload.blob.size - offset)
+            let count = min(chunk, upload.blob.size - offset)
             var call = upload.call(.patch, place, offset: offset, count: count, events)
             call.fields.append(("Content-Range", "\(offset)-\(offset + count - 1)"))
             let response = try known(try attempt(call, .kept(limit: 64 << 10)))
@@ -150,13 +154,7 @@ private struct Upload {
     let path: String
     let file: SharedDescriptor
     /// The registry has refused to take it as a whole.
-    var inPieces = false
-
-    init(blob: BlobDescriptor, path: String, file: SharedDescriptor) {
-        self.blob = blob
-        self.path = path
-        self.file = file
-    }
+    var inPieces: Bool
 
     func call(
         _ method: Request.Method, _ address: Address, offset: Int64, count: Int64, _ events: @escaping RegistryEvents
@@ -164,7 +162,7 @@ private struct Upload {
         var call = Call(method, address)
         call.fields = [("Content-Type", "application/octet-stream")]
         call.allowed = [404]
-        call.body = count == 0 ? .none : .file(file, offset: offset, count: count)
+        call.body = count == 0 ? .none : .file(file, path: path, offset: offset, count: count)
         let digest = blob.digest
         call.progress = { sent in events(.progress(digest, offset + sent)) }
         return call

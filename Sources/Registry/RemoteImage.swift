@@ -118,7 +118,7 @@ extension RegistryClient {
                     if let own = thrown as? Download.Stop { throw own.error }
                     throw thrown
                 }
-                _ = try retries.wait(after: error)
+                try retries.wait(after: error)
             }
         }
     }

@@ -30,9 +30,11 @@ import Testing
         #expect(try source.root().bytes == image.manifest)
         #expect(try layer(source) == image.layer)
         let seen = try registry.seen()
-        #expect(seen.map { $0.path.prefix { $0 != "?" } }.filter { $0 == "/token" }.count == 1)
+        #expect(seen.filter { $0.path.hasPrefix("/token") }.count == 1)
         let token = try #require(seen.first { $0.path.hasPrefix("/token") })
-        #expect(token.path == "/token?service=fake%20service&scope=repository%3Ateam%2Fx%3Apull&scope=repository%3Ax%3Apull")
+        #expect(
+            token.path == "/token?service=fake%20service&scope=repository%3Ateam%2Fx%3Apull&scope=repository%3Ax%3Apull"
+        )
         #expect(token.fields["authorization"] == nil)
         #expect(seen.last?.fields["authorization"]?.hasPrefix("Bearer token-0-") == true)
     }
@@ -69,16 +71,16 @@ import Testing
         _ = try source.root()
         usleep(1_000_000)
         #expect(try layer(source) == image.layer)
-        #expect(try registry.seen().filter { $0.fields["authorization"] == nil && !$0.path.hasPrefix("/token") }.count == 1)
+        #expect(
+            try registry.seen().filter { $0.fields["authorization"] == nil && !$0.path.hasPrefix("/token") }.count == 1)
         #expect(try registry.seen().filter { $0.path.hasPrefix("/token") }.count == 2)
     }
 
     @Test func basicCredentialsAreSentOnlyWhereTheyAreAskedFor() throws {
         let registry = try registry(["kind": "basic", "user": "me", "password": "hidden"])
-        let file = try world.write("home/.config/containers/auth.json", auth(registry, "me:hidden"))
+        try world.write("home/.config/containers/auth.json", auth(registry, "me:hidden"))
         #expect(try world.image("\(registry.server)/x:1").root().bytes == image.manifest)
         #expect(try registry.seen().map { $0.fields["authorization"] != nil } == [false, true])
-        #expect(file.hasSuffix("auth.json"))
     }
 
     @Test(arguments: ["basic", "bearer"])
@@ -99,7 +101,7 @@ import Testing
         let text = failure { _ = try source.root() }?.description ?? ""
         #expect(text.contains("does not let the credentials of \(file)"))
         #expect(!text.contains("wrong"))
-        #expect(try registry.seen().count == (kind == "basic" ? 2 : 2))
+        #expect(try registry.seen().count == 2)
     }
 
     @Test func aRefusedRightIsNamed() throws {
@@ -223,6 +225,7 @@ import Testing
         let registry = try registry(client: true)
         try trust(registry)
         let name = "\(registry.server)/x:1"
+        // Whether the reason is heard before the connection is closed is a matter of luck.
         #expect(failure { _ = try world.image(name).root() } != nil)
         let folder = "home/.config/containers/certs.d/\(registry.server)"
         try world.write("\(folder)/me.cert", try Files.read(world.folder + "/server.crt"))
@@ -244,7 +247,8 @@ import Testing
     @Test func credentialsDoNotGoToAPlainRealm() throws {
         let plain = try FakeRegistry(world, image)
         let registry = try registry(
-            [], ["auth": ["kind": "bearer", "realm": "http://\(plain.server)/token", "user": "me", "password": "hidden"]])
+            [],
+            ["auth": ["kind": "bearer", "realm": "http://\(plain.server)/token", "user": "me", "password": "hidden"]])
         try trust(registry)
         try world.write("home/.config/containers/auth.json", auth(registry, "me:hidden"))
         let source = try world.image("\(registry.server)/x:1")
@@ -254,16 +258,7 @@ import Testing
 
     @Test func withoutTLSAnotherHostIsRefused() throws {
         let registry = try FakeRegistry(world, image)
-        // A name of this machine that is not one of loopback.
-        let name = try world.sh("hostname").trimmingCharacters(in: .whitespacesAndNewlines).lowercased()
-        let address = Address("https://\(name)/")
-        try #require(address != nil && !RegistryName.isLoopback(name))
-        let policy = world.policy
-        let transport = Transport(try world.configuration(["http_proxy": "", "HTTPS_PROXY": ""]), policy)
-        let endpoint = RegistryName.endpoint("\(registry.server)/x", insecure: false)
-        let client = RegistryClient(
-            endpoint, image: "x", actions: "pull", configuration: try world.configuration(), transport: transport,
-            policy: policy, events: world.events.record)
+        let client = try world.client("\(registry.server)/x")
         // Straight to the address by https, as for a host that is not this machine.
         let target = try #require(Address("https://\(registry.server)/v2/x/manifests/1"))
         #expect(failure { _ = try client.send(Call(.get, target)) } == .notEncrypted(host: registry.server))
@@ -276,8 +271,8 @@ func makeCertificates(_ world: World) throws {
     try world.sh(
         """
         exec 2>/dev/null
-        openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -days 2 -subj /CN=test-authority
-        openssl req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=test-server
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt -days 2 -subj /CN=test-authority
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -out server.csr -subj /CN=test-server
         openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile san -out server.crt
         """)
 }

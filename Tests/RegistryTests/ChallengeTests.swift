@@ -1,3 +1,4 @@
+import CCurl
 import Testing
 
 @testable import Registry
@@ -63,5 +64,28 @@ import Testing
     @Test(arguments: [("3", 3), ("0", 0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("-1", nil), ("soon", nil)])
     func theWaitThatAServerAsksForIsRead(_ value: String, _ seconds: Double?) {
         #expect(RegistryClient.seconds(value) == seconds)
+    }
+
+    @Test(arguments: [
+        (CURLE_RECV_ERROR, "tlsv13 alert certificate required", RegistryError.wantsCertificate(host: "a.local"), false),
+        (CURLE_SSL_CONNECT_ERROR, "sslv3 alert bad certificate", .wantsCertificate(host: "a.local"), false),
+        (CURLE_SSL_CONNECT_ERROR, "wrong version number", .notEncrypted(host: "a.local"), false),
+        (
+            CURLE_SSL_CONNECT_ERROR, "alert protocol version", .unreachable(host: "a.local", "alert protocol version"),
+            false
+        ),
+        (CURLE_SSL_CONNECT_ERROR, "reset", .unreachable(host: "a.local", "reset"), true),
+        (CURLE_PEER_FAILED_VERIFICATION, "expired", .untrusted(host: "a.local", "expired"), false),
+        (CURLE_COULDNT_RESOLVE_HOST, "no such host", .unreachable(host: "a.local", "no such host"), false),
+        (CURLE_COULDNT_CONNECT, "refused", .unreachable(host: "a.local", "refused"), true),
+    ])
+    func failuresOfConnectionsAreToldApart(
+        _ code: CURLcode, _ reason: String, _ expected: RegistryError, _ mayPass: Bool
+    ) {
+        let failure = RegistryClient.attemptFailure(code, reason, at: "a.local")
+        #expect(failure.error == expected)
+        var passes = false
+        if case .passing = failure { passes = true }
+        #expect(passes == mayPass)
     }
 }

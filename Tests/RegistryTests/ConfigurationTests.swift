@@ -105,7 +105,8 @@ import Testing
 
     @Test func laterFilesCountMore() throws {
         let etc = "root/etc/containers/"
-        try world.write(etc + "registries.conf", "unqualified-search-registries = [\"a.local\"]\n[aliases]\nx='a.local/1'")
+        try world.write(
+            etc + "registries.conf", "unqualified-search-registries = [\"a.local\"]\n[aliases]\nx='a.local/1'")
         try world.write(etc + "registries.conf.d/10.conf", "unqualified-search-registries = [\"b.local\"]")
         try world.write(etc + "registries.conf.d/20.txt", "not TOML")
         #expect(try places("y") == ["b.local/y"])
@@ -123,12 +124,14 @@ import Testing
 
     @Test func aRuleOfTheSamePrefixIsReplacedWhole() throws {
         try world.write("root/etc/containers/registries.conf", "[[registry]]\nprefix='a.local'\ninsecure=true")
-        try world.write("root/etc/containers/registries.conf.d/1.conf", "[[registry]]\nprefix='a.local'\nlocation='b.local'")
+        try world.write(
+            "root/etc/containers/registries.conf.d/1.conf", "[[registry]]\nprefix='a.local'\nlocation='b.local'")
         #expect(try places("a.local/x") == ["b.local/x"])
     }
 
     @Test func whatIsBlockedIsNamedWithItsFile() throws {
-        let file = try world.write("root/etc/containers/registries.conf", "[[registry]]\nprefix='a.local/x'\nblocked=true")
+        let file = try world.write(
+            "root/etc/containers/registries.conf", "[[registry]]\nprefix='a.local/x'\nblocked=true")
         #expect(failure { _ = try places("a.local/x/y") } == .blocked(name: "a.local/x/y", file: file))
         let target = try reference("a.local/x/y")
         #expect(failure { _ = try world.configuration().destination(for: target) } != nil)
@@ -182,8 +185,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("localhost", true), ("localhost:5000", true), ("127.0.0.1:5000", true), ("127.3.2.1", true), ("[::1]:80", true),
-        ("localhost.example.com", false), ("127.0.0.1.example.com", false), ("128.0.0.1", false), ("example.com", false),
+        ("localhost", true), ("localhost:5000", true), ("127.0.0.1:5000", true), ("127.3.2.1", true),
+        ("[::1]:80", true),
+        ("localhost.example.com", false), ("127.0.0.1.example.com", false), ("128.0.0.1", false),
+        ("example.com", false),
     ])
     func loopbackIsThisMachineOnly(_ server: String, _ expected: Bool) {
         #expect(RegistryName.isLoopback(server) == expected)

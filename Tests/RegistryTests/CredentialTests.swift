@@ -79,10 +79,16 @@ import Testing
         try world.write(
             "home/.config/containers/auth.json",
             #"{"credHelpers": {"a.local": "keys", "t.local": "token", "docker.io": "keys"}, "credsStore": "store"}"#)
-        try helper("keys", #"read server; echo "{\"ServerURL\":\"$server\",\"Username\":\"$1\",\"Secret\":\"$server\"}""#)
+        try helper(
+            "keys", #"read server; echo "{\"ServerURL\":\"$server\",\"Username\":\"$1\",\"Secret\":\"$server\"}""#)
         try helper("token", #"echo '{"Username":"<token>","Secret":"identity"}'"#)
-        try helper("store", #"read server; [ $server = b.local ] || { echo "credentials not found in native keychain"; exit 1; }
-            echo '{"Username":"u","Secret":"stored"}'"#)
+        try helper(
+            "store",
+            #"""
+            read server
+            [ $server = b.local ] || { echo "credentials not found in native keychain"; exit 1; }
+            echo '{"Username":"u","Secret":"stored"}'
+            """#)
         #expect(try found("a.local/x") == "get:a.local")
         #expect(try found("alpine") == "get:https://index.docker.io/v1/")
         #expect(try found("t.local/x") == "token identity")

@@ -20,8 +20,7 @@ final class FakeRegistry {
     let port: Int
     var server: String { "127.0.0.1:\(port)" }
     private let log: String
-    private let process = Foundation.Process()
-    private let input = Foundation.Pipe()
+    private let process: Server
 
     static let python = "/usr/bin/python3"
     static let missing: Comment = "needs python3"
@@ -49,25 +48,8 @@ final class FakeRegistry {
         let file = try world.write(base + ".json", try JSONSerialization.data(withJSONObject: all))
         log = "\(world.folder)/\(base).log"
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/fake-registry.py"
-        process.executableURL = URL(fileURLWithPath: Self.python)
-        process.arguments = [script, file, log]
-        process.standardInput = input
-        let output = Foundation.Pipe()
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        var text = ""
-        while !text.hasSuffix("\n") {
-            let piece = output.fileHandleForReading.availableData
-            try #require(!piece.isEmpty, "the fake registry has not started")
-            text += String(decoding: piece, as: UTF8.self)
-        }
-        port = try #require(Int(text.dropLast()))
-    }
-
-    deinit {
-        process.terminate()
-        process.waitUntilExit()
+        process = try Server(world, Self.python, [script, file, log])
+        port = try process.number(after: "port ")
     }
 
     /// The requests so far.

@@ -141,6 +141,12 @@ import Testing
         #expect(world.events.retries == 1)
     }
 
+    @Test func anAnswerThatDoesNotComeIsAskedForAgain() throws {
+        let registry = try registry([["match": "GET /v2/x/manifests/1", "times": 1, "wait": 30]])
+        #expect(try world.image("\(registry.server)/x:1").root().bytes == image.manifest)
+        #expect(world.events.retries == 1)
+    }
+
     @Test func theReceiversErrorComesBack() throws {
         struct Full: Error, Equatable {}
         let registry = try registry()
@@ -315,6 +321,33 @@ import Testing
         let source = try world.image("\(registry.server)/x:1")
         #expect(failure { _ = try source.root() }?.description.contains("more than 10 times") == true)
         #expect(try registry.seen().count == 11)
+    }
+
+    // MARK: Proxies
+
+    @Test func otherMachinesAreReachedThroughTheProxy() throws {
+        let proxy = try registry()
+        try world.write(
+            "root/etc/containers/registries.conf", "[[registry]]\nlocation = 'registry.invalid'\ninsecure = true")
+        // It makes no tunnels, so TLS is not there.
+        let environment = ["ALL_PROXY": "http://me:hidden@\(proxy.server)"]
+        #expect(try world.image("registry.invalid/x:1", environment).root().bytes == image.manifest)
+        let seen = try #require(try proxy.seen().first)
+        #expect(seen.path == "http://registry.invalid/v2/x/manifests/1")
+        #expect(seen.fields["proxy-authorization"] != nil)
+        // Not this machine itself.
+        let own = try registry()
+        #expect(try world.image("\(own.server)/x:1", environment).root().bytes == image.manifest)
+        #expect(try proxy.seen().count == 1)
+    }
+
+    @Test(arguments: ["http://me:hidden@127.0.0.1:1", "nonsense://me:hidden@127.0.0.1:1", "http://me:hidden@:x:y/"])
+    func aProxysPasswordIsNotShown(_ proxy: String) throws {
+        try world.write(
+            "root/etc/containers/registries.conf", "[[registry]]\nlocation = 'registry.invalid'\ninsecure = true")
+        let source = try world.image("registry.invalid/x:1", ["ALL_PROXY": proxy])
+        let text = failure { _ = try source.root() }?.description ?? ""
+        #expect(text.contains("registry.invalid can't be reached") && !text.contains("hidden"))
     }
 
     // MARK: Several places

@@ -25,8 +25,9 @@ import Testing
         let sink = Sink()
         let root = try source.root()
         try source.copy(image.layerBlob, to: sink.take)
+        let config = try source.document(image.configBlob)
         return root.bytes == image.manifest && root.mediaType == MediaType.ociManifest.rawValue
-            && sink.bytes == image.layer && (try source.document(image.configBlob)) == Data(image.config)
+            && sink.bytes == image.layer && config == Data(image.config)
     }
 
     @Test func anImageIsWritten() throws {
@@ -74,7 +75,8 @@ import Testing
             ])
         try push(try world.destination("\(registry.server)/x:1"))
         #expect(try pulled("\(registry.server)/x:1"))
-        #expect(world.events.retries == 3)
+        // Where a kept connection has broken, libcurl tries once itself.
+        #expect((2...3).contains(world.events.retries))
     }
 
     @Test func aRegistryThatTakesNoLargeBlobsGetsPieces() throws {
@@ -96,7 +98,7 @@ import Testing
         let blob = BlobDescriptor(.ociLayer, digest(of: []), size: 0)
         try world.destination("\(registry.server)/x:1").add(blob, at: try world.write("empty", ""))
         let sink = Sink()
-        try world.image("\(registry.server)/x:1").copyWithoutManifest(blob, to: sink.take, world, registry)
+        try world.client("\(registry.server)/x").copy(blob, to: sink.take)
         #expect(sink.bytes.isEmpty)
     }
 
@@ -124,7 +126,8 @@ import Testing
     @Test func anotherDigestThanSentIsNamed() throws {
         let other = "sha256:" + String(repeating: "c", count: 64)
         let registry = try FakeRegistry(
-            world, nil, faults: [["match": "PUT /v2/x/manifests", "status": 201, "headers": ["Docker-Content-Digest": other]]])
+            world, nil,
+            faults: [["match": "PUT /v2/x/manifests", "status": 201, "headers": ["Docker-Content-Digest": other]]])
         let destination = try world.destination("\(registry.server)/x:1")
         let name = "\(registry.server)/x:1"
         #expect(failure { try push(destination) } == .wrongDigest(image: name, host: registry.server, named: other))
@@ -151,21 +154,5 @@ import Testing
         try world.destination("\(registry.server)/x:1").add(image.layerBlob, at: try world.write("layer", image.layer))
         #expect(try storage.seen().map { $0.fields["authorization"] } == [nil])
         #expect(try storage.seen().map(\.fields["content-length"]) == ["100000"])
-    }
-}
-
-extension RemoteImage {
-    /// Copies a blob of a repository in which no manifest names it.
-    fileprivate func copyWithoutManifest(
-        _ blob: BlobDescriptor, to sink: (UnsafeRawBufferPointer) throws -> Void, _ world: World,
-        _ registry: FakeRegistry
-    ) throws {
-        let policy = world.policy
-        let configuration = try world.configuration()
-        let client = RegistryClient(
-            RegistryName.endpoint("\(registry.server)/x", insecure: false), image: "x", actions: "pull",
-            configuration: configuration, transport: Transport(configuration, policy), policy: policy,
-            events: world.events.record)
-        try client.copy(blob, to: sink)
     }
 }

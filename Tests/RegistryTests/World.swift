@@ -4,11 +4,11 @@ import CCrypto
 import Foundation
 import ImageFormat
 import LinuxSystem
+import SandboxPolicy
 import Synchronization
 import Testing
 
 @testable import Registry
-@testable import SandboxPolicy
 
 final class World {
     let folder: String
@@ -74,6 +74,14 @@ final class World {
     func image(_ name: String, _ environment: [String: String] = [:]) throws -> RemoteImage {
         try RemoteImage(
             try reference(name), configuration: configuration(environment), policy: policy, events: events.record)
+    }
+
+    /// A client of one repository, for what needs no manifest.
+    func client(_ name: String) throws -> RegistryClient {
+        let configuration = try configuration()
+        return RegistryClient(
+            RegistryName.endpoint(name, insecure: false), image: name, actions: "pull", configuration: configuration,
+            transport: Transport(configuration, policy), policy: policy, events: events.record)
     }
 
     func destination(_ name: String, _ environment: [String: String] = [:]) throws -> RemoteDestination {

@@ -7,7 +7,8 @@ JSON: `blobs` {digest: path}, `manifests` {tag or digest: {path, type}}, `faults
 `match` (METHOD, a space, and what the path begins with), `times` (how often it counts; always without) and what it does:
 `status`, `headers`, `body`; `cut` (close after so many bytes of the body); `stall` (seconds without a byte, after `cut`
 bytes or none); `size` (so many bytes instead of the right ones); `endless` (so many spaces); `ignore_range`; `unsized` (no
-Content-Length); `skip` (only counts the request).
+Content-Length); `wait` (seconds before an answer); `range`, `digest` (other fields than the right ones);
+`cut_request` (close after so many bytes of what is sent).
 """
 
 import base64
@@ -88,6 +89,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         if self.command in ("POST", "PUT", "PATCH"):
             self.sent = self.body()
+        time.sleep(rule.get("wait", 0))
         if "status" in rule:
             return self.answer(rule["status"], rule.get("headers"), rule.get("body", "").encode())
         if "endless" in rule:
@@ -245,5 +247,5 @@ if tls := settings.get("tls"):
         context.verify_mode = ssl.CERT_REQUIRED
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
 threading.Thread(target=server.serve_forever, daemon=True).start()
-print(server.server_address[1], flush=True)
+print("port", server.server_address[1], flush=True)
 sys.stdin.read()
