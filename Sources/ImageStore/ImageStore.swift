@@ -7,8 +7,13 @@ public import SandboxPolicy
 /// flushed, and renamed: a reader sees the whole or nothing, and the next writer removes what a killed one has left.
 public struct ImageStore: Sendable {
     public let places: Places
+    let limits: UnpackLimits
 
-    public init(_ places: Places) { self.places = places }
+    /// - Parameter limits: what one archive may ask for at most.
+    public init(_ places: Places, limits: UnpackLimits = UnpackLimits()) {
+        self.places = places
+        self.limits = limits
+    }
 
     /// Brings the tar of a root file system in under a name, replacing an image of that name.
     /// - Parameters:

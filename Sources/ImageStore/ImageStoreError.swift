@@ -51,6 +51,9 @@ public enum ImageStoreError: Error, Equatable, Sendable {
     case noEntries(String)
     /// Truncated or corrupt, with the reason.
     case damaged(String, String)
+    /// More uncompressed bytes, or more entries, than `UnpackLimits` allow.
+    case layerTooLarge(String, Int64)
+    case tooManyEntries(String, Int)
     /// The entry of this name is refused.
     case entry(source: String, name: [UInt8], EntryFault)
     case noSpace(String)
@@ -87,6 +90,12 @@ extension ImageStoreError: CustomStringConvertible {
             "the archive \(shownQuoted(source)) holds no files; give a tar file of a root file system"
         case .damaged(let source, let reason):
             "the archive \(shownQuoted(source)) is damaged: \(shown(reason.utf8)); get it again and check its sum"
+        case .layerTooLarge(let source, let limit):
+            "\(shownQuoted(source)) uncompresses to more than \(limit) bytes; if it is meant to, set "
+                + UnpackLimits.bytesVariable
+        case .tooManyEntries(let source, let limit):
+            "\(shownQuoted(source)) takes more steps to unpack than \(limit) entries should; if it is meant to, set "
+                + UnpackLimits.entriesVariable
         case .entry(let source, let name, let fault):
             "the entry \(shownQuoted(name)) of \(shownQuoted(source)) \(fault); nothing was kept of this archive"
         case .noSpace(let path):

@@ -147,8 +147,11 @@ extension Descriptor {
 
     /// fchmod(2), also of a descriptor that is a mere `.path`.
     public borrowing func setMode(_ mode: mode_t) throws(Errno) {
-        let path = "/proc/self/fd/\(raw)"
-        try call { unsafe chmod(path, mode) }
+        let number = raw
+        do throws(Errno) { try call { fchmod(number, mode) } } catch Errno(EBADF) {
+            let path = "/proc/self/fd/\(number)"
+            try call { unsafe chmod(path, mode) }
+        }
     }
 
     /// Sets when `name`, itself if it is a link, was modified (utimensat(2)).
@@ -208,6 +211,18 @@ extension Descriptor {
         return try call { unsafe Glibc.read(number, room.baseAddress, room.count) }
     }
 
+    /// Has the kernel begin to write what this file has in memory, and does not wait (sync_file_range(2)).
+    public borrowing func startWriteBack() throws(Errno) {
+        let number = raw
+        try call { sync_file_range(number, 0, 0, UInt32(SB_SYNC_FILE_RANGE_WRITE)) }
+    }
+
+    /// Opens the folder that holds this one, wherever that is: for folders that nobody moves.
+    public borrowing func openParent() throws(Errno) -> Descriptor {
+        let folder = raw
+        return Descriptor(owning: try call { unsafe sb_openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0) })
+    }
+
     /// Flushes this file or folder (fsync(2)).
     public borrowing func sync() throws(Errno) {
         let number = raw
@@ -225,6 +240,14 @@ public struct Timestamp: Equatable, Sendable {
     public init(seconds: Int64, nanoseconds: Int) {
         self.seconds = seconds
         self.nanoseconds = min(max(nanoseconds, 0), 999_999_999)
+    }
+
+    /// - Parameter nanoseconds: since the epoch, as `FileStatus.modified`.
+    public init(nanoseconds: Int64) {
+        let part = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+        let isEarly = part.remainder < 0
+        seconds = isEarly ? part.quotient - 1 : part.quotient
+        self.nanoseconds = Int(isEarly ? part.remainder + 1_000_000_000 : part.remainder)
     }
 
     /// Last access and last modification, both this.

@@ -19,9 +19,14 @@ struct ImportCommand: ParsableCommand {
         let mode = try UserNamespace.enter(preferring: nil)
         let progress = ProgressLine(label: "importing \(reference)")
         defer { progress.end() }
-        try ImageStore(try Surroundings().places).importTar(
+        try ImageStore(try Surroundings().places, limits: try limits()).importTar(
             from: file, as: reference, mode: mode, progress: { progress.show($0) })
     }
+}
+
+/// What the environment says that an archive may ask for at most.
+private func limits() throws(MalformedLimit) -> UnpackLimits {
+    try UnpackLimits { LinuxSystem.Process.environment($0) }
 }
 
 struct NameError: Error, CustomStringConvertible {
@@ -210,7 +215,7 @@ struct UnpackCommand: ParsableCommand {
     func run() throws {
         guard let reference = ImageReference(name) else { throw NameError(name: name) }
         _ = try UserNamespace.enter(preferring: mode)
-        try ImageStore(try Surroundings().places).unpack(reference, mode: mode)
+        try ImageStore(try Surroundings().places, limits: try limits()).unpack(reference, mode: mode)
     }
 }
 
@@ -223,7 +228,8 @@ struct UnpackTarCommand: ParsableCommand {
 
     func run() throws {
         _ = try UserNamespace.enter(preferring: mode)
-        try ImageStore(try Surroundings().places).unpackTar(file, into: folder, mode: mode)
+        try ImageStore(try Surroundings().places, limits: try limits())
+            .unpackTar(file, into: folder, mode: mode)
     }
 }
 
