@@ -254,7 +254,7 @@ struct ImportTests {
         var tar = TarWriter()
         tar.addAttributes([("mtime", Array("1000000000.123456789".utf8))])
         tar.file("late", "x")
-        tar.addAttributes([("mtime", Array("-2.5".utf8))])
+        tar.addAttributes([("mtime", Array("-2".utf8))])
         tar.file("early", "x")
         tar.addAttributes([("mtime", Array("1.000000001".utf8))])
         tar.folder("folder")
@@ -263,7 +263,7 @@ struct ImportTests {
         let tree = try world.imported(tar)
         let root = try Descriptor.open(tree, [.readOnly, .directory])
         let wanted: [(String, Int64)] = [
-            ("late", 1_000_000_000_123_456_789), ("early", -2_500_000_000), ("folder", 1_000_000_001),
+            ("late", 1_000_000_000_123_456_789), ("early", -2_000_000_000), ("folder", 1_000_000_001),
             ("link", 7_250_000_000),
         ]
         for (name, time) in wanted { #expect(try root.status(of: name).modified == time, "\(name)") }

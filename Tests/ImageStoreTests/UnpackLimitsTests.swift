@@ -78,6 +78,8 @@ struct UnpackLimitsTests {
     @Test func aHeaderWithoutEndIsRefused() throws {
         var tar = TarWriter()
         tar.addHeader("holes", type: "S", size: 0) { header in
+            header.replaceSubrange(257..<265, with: Array("ustar  \0".utf8))
+            header.replaceSubrange(386..<409, with: Array("00000000001\000000000000".utf8))
             header[482] = 1
         }
         var block = [UInt8](repeating: 0, count: 512)
