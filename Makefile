@@ -9,7 +9,7 @@ BUILD := .build/$(CONFIGURATION)
 BUILD_PACKAGES := libcap-dev libseccomp-dev libarchive-dev libisal-dev libssl-dev libtomlplusplus-dev \
   libzstd-dev zlib1g-dev
 RUN_PACKAGES := uidmap
-TEST_PACKAGES := gcc libc6-dev python3 openssl strace zstd busybox-static
+TEST_PACKAGES := gcc libc6-dev python3 openssl strace zstd busybox-static umoci
 BENCH_PACKAGES := hyperfine bubblewrap crun podman jq
 SETUP_PACKAGES ?= $(BUILD_PACKAGES) $(RUN_PACKAGES)
 
