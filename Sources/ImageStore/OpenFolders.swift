@@ -139,7 +139,7 @@ struct OpenFolders {
             let status = try folder.status()
             state = State(
                 permissions: status.permissions, isChanged: false,
-                modified: Timestamp(nanoseconds: status.modified), group: status.group)
+                modified: status.modificationTime, group: status.group)
             // Set-group-id is inherited; without the owner's bits nothing can be made here.
             if status.permissions & 0o7700 != 0o700 {
                 try folder.setMode(0o700)

@@ -242,12 +242,13 @@ public struct Timestamp: Equatable, Sendable {
         self.nanoseconds = min(max(nanoseconds, 0), 999_999_999)
     }
 
-    /// - Parameter nanoseconds: since the epoch, as `FileStatus.modified`.
-    public init(nanoseconds: Int64) {
-        let part = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
-        let isEarly = part.remainder < 0
-        seconds = isEarly ? part.quotient - 1 : part.quotient
-        self.nanoseconds = Int(isEarly ? part.remainder + 1_000_000_000 : part.remainder)
+    init(_ time: timespec) { self.init(seconds: Int64(time.tv_sec), nanoseconds: Int(time.tv_nsec)) }
+
+    /// Since the epoch; the nearest that there is for a moment beyond what 64 bits reach. Any user can set such a time.
+    var inNanoseconds: Int64 {
+        let (whole, isBeyond) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        let (sum, isJustBeyond) = whole.addingReportingOverflow(Int64(nanoseconds))
+        return isBeyond || isJustBeyond ? (seconds < 0 ? .min : .max) : sum
     }
 
     /// Last access and last modification, both this.

@@ -269,6 +269,21 @@ struct ImportTests {
         for (name, time) in wanted { #expect(try root.status(of: name).modified == time, "\(name)") }
     }
 
+    /// Beyond what 64 bits of nanoseconds reach, which only some file systems keep.
+    @Test func timesMayBeFarAway() throws {
+        var tar = TarWriter()
+        for (name, time) in [("late", "99999999999999"), ("early", "-99999999999999")] {
+            tar.addAttributes([("mtime", Array(time.utf8))])
+            tar.folder(name)
+            tar.addAttributes([("path", Array("\(name)/f".utf8)), ("mtime", Array(time.utf8))])
+            tar.file("short", "x")
+        }
+        tar.file("late/again", "x")
+        tar.file("early/again", "x")
+        let tree = try Descriptor.open(try world.imported(tar), [.readOnly, .directory])
+        #expect(try tree.status(of: "late").modified > tree.status(of: "early").modified)
+    }
+
     /// More folders in one another than are held open, with times, left and entered again.
     @Test func foldersMayBeDeep() throws {
         let deep = Array(repeating: "d", count: 1000)
