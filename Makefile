@@ -15,7 +15,7 @@ SETUP_PACKAGES ?= $(BUILD_PACKAGES) $(RUN_PACKAGES)
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: build demo test install bench format lint setup clean
+.PHONY: build demo test fuzz install bench format lint setup clean
 
 build: setup
 	swift build -c $(CONFIGURATION)
@@ -38,6 +38,11 @@ demo: build
 test: SETUP_PACKAGES += $(TEST_PACKAGES)
 test: build
 	@.ci/as-user swift test
+
+# Until it finds a crash or is interrupted.
+fuzz: SETUP_PACKAGES += $(TEST_PACKAGES)
+fuzz: setup
+	@Tests/Fuzz/run
 
 bench: SETUP_PACKAGES += gcc libc6-dev $(BENCH_PACKAGES)
 bench: build

@@ -158,7 +158,8 @@ final class GzipStream: Decompressor {
                 used: Int(given - stream.pointee.avail_in), made: Int(wanted - stream.pointee.avail_out),
                 isEnd: status == Z_STREAM_END)
         default:
-            throw .damaged(unsafe stream.pointee.msg.map { unsafe "deflate: " + String(cString: $0) } ?? "it is no gzip")
+            throw .damaged(
+                unsafe stream.pointee.msg.map { unsafe "deflate: " + String(cString: $0) } ?? "it is no gzip")
         }
     }
 }

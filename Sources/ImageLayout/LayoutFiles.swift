@@ -135,7 +135,7 @@ extension TreePath {
         for part in bytes.split(separator: UInt8(ascii: "/")) where !part.elementsEqual([UInt8(ascii: ".")]) {
             if part.elementsEqual("..".utf8) {
                 if names.popLast() == nil { return nil }
-            } else if let name = FileName(part) {
+            } else if let name = FileName(Array(part)) {
                 names.append(name)
             } else {
                 return nil

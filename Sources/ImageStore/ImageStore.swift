@@ -10,6 +10,7 @@ public struct ImageStore: Sendable {
     public let places: Places
     let limits: UnpackLimits
 
+    /// - Parameter limits: what one archive may ask for at most.
     public init(_ places: Places, limits: UnpackLimits = UnpackLimits()) {
         self.places = places
         self.limits = limits

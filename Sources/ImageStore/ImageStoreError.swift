@@ -51,6 +51,9 @@ public enum ImageStoreError: Error, Equatable, Sendable {
     case noEntries(String)
     /// Truncated or corrupt, with the reason.
     case damaged(String, String)
+    /// More uncompressed bytes, or more entries, than `UnpackLimits` allow.
+    case layerTooLarge(String, Int64)
+    case tooManyEntries(String, Int)
     /// The entry of this name is refused.
     case entry(source: String, name: [UInt8], EntryFault)
     case noSpace(String)
@@ -72,8 +75,6 @@ public enum ImageStoreError: Error, Equatable, Sendable {
     case imageInUse(String, by: String)
     case unknownSandbox(String, near: String?)
     case sandboxInUse(String)
-    /// A limit in the environment that is not a number.
-    case badLimit(String, String)
     /// A sandbox that is not one stack of folders.
     case severalRoots(String)
     /// No list of lower layers lies beside this upper.
@@ -101,6 +102,12 @@ extension ImageStoreError: CustomStringConvertible {
             "the archive \(shownQuoted(source)) holds no files; give a tar file of a root file system"
         case .damaged(let source, let reason):
             "the archive \(shownQuoted(source)) is damaged: \(shown(reason.utf8)); get it again and check its sum"
+        case .layerTooLarge(let source, let limit):
+            "\(shownQuoted(source)) uncompresses to more than \(limit) bytes; if it is meant to, set "
+                + UnpackLimits.bytesVariable
+        case .tooManyEntries(let source, let limit):
+            "\(shownQuoted(source)) takes more steps to unpack than \(limit) entries should; if it is meant to, set "
+                + UnpackLimits.entriesVariable
         case .entry(let source, let name, let fault):
             "the entry \(shownQuoted(name)) of \(shownQuoted(source)) \(fault); nothing was kept of this archive"
         case .noSpace(let path):
@@ -128,8 +135,6 @@ extension ImageStoreError: CustomStringConvertible {
         case .unknownSandbox(let name, let near):
             "no kept sandbox \(shownQuoted(name))\(Self.suggestion(near)); sandbox list shows them"
         case .sandboxInUse(let name): "sandbox \(shownQuoted(name)) is in use; end it first"
-        case .badLimit(let variable, let text):
-            "\(variable) is \(shownQuoted(text)); it takes a number of bytes above 0"
         case .severalRoots(let name):
             "sandbox \(shownQuoted(name)) is on this machine's own folders; only one on an image or a folder is exported"
         case .notAnUpper(let folder):

@@ -29,6 +29,13 @@ final class TarReader {
     private let source: ArchiveSource
     private let archive: OpaquePointer
     private var current: OpaquePointer?
+    /// How many more bytes the running call may read, or nil: any number.
+    private var reach: Int64?
+    private var isHeaderTooLong = false
+
+    /// Headers and maps of holes are kept in memory as they are read: many times their own size. This is for those of
+    /// one entry, a few long names and 40,000 holes.
+    private static let longestHeader: Int64 = 1 << 20
 
     /// Why the stream can't be read on.
     enum Failure: Error {
@@ -37,6 +44,7 @@ final class TarReader {
         case notTar
         case damaged(String)
         case noEntries
+        case tooManyEntries
         case write(Errno)
         /// An entry of this name can't be laid out.
         case entry([UInt8], EntryFault)
@@ -52,19 +60,36 @@ final class TarReader {
     deinit { archive_read_free(archive) }
 
     func open() throws(Failure) {
+        reach = Self.longestHeader
         let opened = archive_read_open(
-            archive, Unmanaged.passUnretained(source).toOpaque(), nil,
-            { _, source, buffer in
-                guard let source, let buffer else { return -1 }
-                let bytes = Unmanaged<ArchiveSource>.fromOpaque(source).takeUnretainedValue().next()
+            archive, Unmanaged.passUnretained(self).toOpaque(), nil,
+            { _, reader, buffer in
+                guard let reader, let buffer else { return -1 }
+                let bytes = Unmanaged<TarReader>.fromOpaque(reader).takeUnretainedValue().read()
                 buffer.pointee = bytes?.baseAddress
                 return bytes?.count ?? -1
             }, nil)
         if opened != ARCHIVE_OK { throw failure(atStart: true) }
     }
 
+    /// The next bytes for libarchive, or nil where they fail or it wants too many at once.
+    private func read() -> UnsafeRawBufferPointer? {
+        if let reach, reach <= 0 {
+            isHeaderTooLong = true
+            return nil
+        }
+        let bytes = source.next()
+        if let reach, let bytes { self.reach = reach - Int64(bytes.count) }
+        return bytes
+    }
+
     /// The next entry, or nil behind the last.
     func next(isFirst: Bool) throws(Failure) -> TarEntry? {
+        if !isFirst {
+            reach = nil
+            guard archive_read_data_skip(archive) >= ARCHIVE_WARN else { throw failure(atStart: false) }
+        }
+        reach = Self.longestHeader
         switch archive_read_next_header(archive, &current) {
         case ARCHIVE_EOF: return nil
         // A warning is about names that this locale can't show: they are taken as bytes.
@@ -77,18 +102,30 @@ final class TarReader {
     /// offset of the byte behind the last entry. For use behind the last entry.
     var endOfEntries: Int64 { archive_read_header_position(archive) }
 
+    /// Files from this size on begin to go to the disk when they are whole, so that less is left to flush at the end.
+    private static let large: Int64 = 1 << 20
+
     /// Writes the content of the current entry, with its holes.
-    func copyContent(to file: borrowing Descriptor) throws(Failure) {
+    /// - Parameter size: what it comes to.
+    func copyContent(to file: borrowing Descriptor, size: Int64) throws(Failure) {
+        var end: Int64 = 0
         while true {
             var start: UnsafeRawPointer?
             var count = 0
             var offset: Int64 = 0
+            reach = Self.longestHeader
             switch archive_read_data_block(archive, &start, &count, &offset) {
-            case ARCHIVE_EOF: return
+            case ARCHIVE_EOF:
+                do throws(Errno) {
+                    if end != size { try file.setSize(size) }
+                    if size >= Self.large { try file.startWriteBack() }
+                } catch { throw .write(error) }
+                return
             case ARCHIVE_OK, ARCHIVE_WARN:
                 do throws(Errno) {
                     try file.write(UnsafeRawBufferPointer(start: start, count: count).bytes, at: offset)
                 } catch { throw .write(error) }
+                end = max(end, offset + Int64(count))
             default: throw failure(atStart: false)
             }
         }
@@ -96,6 +133,7 @@ final class TarReader {
 
     private func failure(atStart: Bool) -> Failure {
         if source.failure != nil { return .source }
+        if isHeaderTooLong { return .damaged("the headers of one entry are longer than \(Self.longestHeader) bytes") }
         if atStart { return .notTar }
         return .damaged(archive_error_string(archive).map { String(cString: $0) } ?? "unknown reason")
     }

@@ -1,16 +1,45 @@
-// How much of an archive is believed.
+// What an archive may ask for at most: a few bytes of gzip can become terabytes.
 
-/// The most that one layer may hold: a small archive can unpack to any size.
+/// The most that is laid out of one layer. Beyond a limit the archive is refused, and nothing is kept of it.
 public struct UnpackLimits: Equatable, Sendable {
-    /// Bytes, uncompressed.
-    public var bytes: Int64 = 64 << 30
+    /// Uncompressed bytes, headers included.
+    public var bytes: Int64
+    public var entries: Int
 
-    public init() {}
-
-    /// - Parameter environment: `SANDBOX_MAX_LAYER_BYTES`, where it is set.
-    public init(_ environment: [String: String]) throws(ImageStoreError) {
-        guard let text = environment["SANDBOX_MAX_LAYER_BYTES"] else { return }
-        guard let bytes = Int64(text), bytes > 0 else { throw .badLimit("SANDBOX_MAX_LAYER_BYTES", text) }
+    public init(bytes: Int64 = 64 << 30, entries: Int = 2_000_000) {
         self.bytes = bytes
+        self.entries = entries
+    }
+
+    /// The variables of the environment that set them.
+    static let bytesVariable = "SANDBOX_MAX_LAYER_BYTES"
+    static let entriesVariable = "SANDBOX_MAX_LAYER_ENTRIES"
+
+    /// The limits as the environment has them: decimal numbers above 0.
+    /// - Parameter environment: the value of a variable, or nil.
+    public init(environment: (String) -> String?) throws(MalformedLimit) {
+        self.init()
+        if let bytes = try Self.number(Self.bytesVariable, environment) { self.bytes = bytes }
+        if let entries = try Self.number(Self.entriesVariable, environment) { self.entries = Int(entries) }
+    }
+
+    private static func number(
+        _ variable: String, _ environment: (String) -> String?
+    ) throws(MalformedLimit) -> Int64? {
+        guard let text = environment(variable), !text.isEmpty else { return nil }
+        guard let number = Int64(text), number > 0, text.utf8.allSatisfy({ $0 != UInt8(ascii: "+") }) else {
+            throw MalformedLimit(variable: variable, value: text)
+        }
+        return number
+    }
+}
+
+/// A variable of the environment that is not the number it must be.
+public struct MalformedLimit: Error, Equatable, Sendable, CustomStringConvertible {
+    public let variable: String
+    public let value: String
+
+    public var description: String {
+        "\(variable) is \(shownQuoted(value)), which is no number above 0; give one in plain digits, or unset it"
     }
 }

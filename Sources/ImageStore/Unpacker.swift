@@ -3,22 +3,26 @@
 import LinuxSystem
 import SandboxPolicy
 
-/// Makes the tree of one layer. Every name is opened beneath the root without following links (openat2(2)), so the
-/// archive can at most spoil its own tree. Attributes of folders are set by `finish`, when all is in them.
+/// Makes the tree of one layer. Every folder is opened by name in the one above without following links (openat2(2)),
+/// and files are made in open folders, so the archive can at most spoil its own tree.
+///
+/// Of what an archive may say this is kept: content with its holes, the kinds of file but device nodes and sockets, hard
+/// links, modes, times of modification to the nanosecond, the attributes of `isKept`, and in `.range` mode owners and
+/// set-id bits, which then mean ids that belong to the sandbox alone. White-outs take the form that overlayfs reads.
 struct Unpacker {
-    private let root: SharedDescriptor
     private let mode: IdentityMode
-    private var folders: [TreePath: FolderAttributes] = [:]
-    private var lastParent: (path: TreePath, folder: SharedDescriptor)?
+    private let root: SharedDescriptor
+    private var folders: OpenFolders
+    /// Bits that a new file does not get.
+    private let mask = Process.fileModeMask
+    /// What a new file belongs to.
+    private let owner: (user: UInt32, group: UInt32) = (Process.effectiveUser, Process.effectiveGroup)
 
-    private struct FolderAttributes {
-        let permissions: UInt32
-        let modified: Timestamp?
-    }
-
-    init(root: SharedDescriptor, mode: IdentityMode) {
+    /// - Parameter root: an empty folder.
+    init(root: SharedDescriptor, mode: IdentityMode) throws(Errno) {
         self.root = root
         self.mode = mode
+        folders = try OpenFolders(root: root)
     }
 
     /// Lays one entry. A later one of the same name replaces an earlier one; a folder keeps what it holds.
@@ -27,45 +31,40 @@ struct Unpacker {
         _ entry: TarEntry, content: (borrowing Descriptor) -> TarReader.Failure?
     ) throws(EntryFault) {
         if entry.kind == .unwanted { return }
-        let path = try Self.path(of: entry.name)
-        guard let name = path.name else {
+        let path = try Self.names(of: entry.name)
+        guard let name = path.last else {
             guard entry.kind == .directory else { throw .nameless }
-            return try setFolder(entry, path, root)
+            try folders.enter([])
+            return try setFolder(entry, isNew: false)
         }
         if Whiteout.isForeign(path) { return }
-        let parent = try folder(path.parent)
+        try folders.enter(path.dropLast())
         if let whiteout = try Whiteout(name) {
-            return try attempt("made a white-out") { () throws(Errno) in try whiteout.lay(in: parent.descriptor) }
+            let folder = folders.current
+            return try attempt("made a white-out") { () throws(Errno) in try whiteout.lay(in: folder.descriptor) }
         }
         switch entry.kind {
-        case .directory: try layFolder(entry, path, name, parent)
-        case .hardLink(let target): try layHardLink(path, name, parent, to: target)
-        case .symlink(let target): try laySymlink(entry, name, parent, to: target)
-        case .fifo: try layFifo(entry, name, parent)
-        case .regular: try layFile(entry, name, parent, content)
+        case .directory:
+            let isNew: Bool
+            do throws(Errno) { isNew = try folders.make(name) } catch { throw fault("made", entry, error) }
+            try setFolder(entry, isNew: isNew)
+        case .hardLink(let target): try layHardLink(path, name, to: target)
+        case .symlink(let target): try laySymlink(entry, name, to: target)
+        case .fifo: try layFifo(entry, name)
+        case .regular: try layFile(entry, name, content)
         case .unwanted: return
         }
     }
 
-    /// Sets what the archive says of folders, innermost first, as a folder may then be closed to its owner.
-    mutating func finish() throws(EntryFault) {
-        lastParent = nil
-        for (path, attributes) in folders.sorted(by: { $0.key > $1.key }) {
-            let permissions = self.permissions(attributes.permissions)
-            try attempt("given its mode") { () throws(Errno) in
-                do throws(Errno) {
-                    let folder = try root.descriptor.open(beneath: path, [.readOnly, .directory])
-                    if let modified = attributes.modified { try folder.setModified(modified) }
-                    try folder.setMode(permissions)
-                } catch .noEntry {} catch .notDirectory {} catch .loop {}  // A later entry has replaced it.
-            }
-        }
-        folders = [:]
-    }
+    /// How many folders have been opened so far.
+    var foldersOpened: Int { folders.opened }
+
+    /// Sets what the archive says of the folders that are not finished yet.
+    mutating func finish() throws(EntryFault) { try folders.leaveAll() }
 
     // MARK: Names
 
-    private static func path(of bytes: [UInt8]) throws(EntryFault) -> TreePath {
+    private static func names(of bytes: [UInt8]) throws(EntryFault) -> [FileName] {
         if bytes.first == UInt8(ascii: "/") { throw .absolute }
         if bytes.count > 4095 { throw .tooLong }
         var names: [FileName] = []
@@ -74,129 +73,99 @@ struct Unpacker {
             guard let name = FileName(part) else { throw .nameless }
             names.append(name)
         }
-        return TreePath(names)
-    }
-
-    /// The folder at `path`, made with those above it where the archive has left them out.
-    private mutating func folder(_ path: TreePath) throws(EntryFault) -> SharedDescriptor {
-        if path.isRoot { return root }
-        if let lastParent, lastParent.path == path { return lastParent.folder }
-        var found: SharedDescriptor
-        do throws(Errno) {
-            found = SharedDescriptor(try root.descriptor.open(beneath: path, [.path, .directory]))
-        } catch {
-            found = root
-            var reached = TreePath.root
-            for name in path.names {
-                reached = reached.appending(name)
-                found = try enter(name, of: found, reached)
-            }
-        }
-        lastParent = (path, found)
-        return found
-    }
-
-    private func enter(
-        _ name: FileName, of parent: SharedDescriptor, _ path: TreePath
-    ) throws(EntryFault) -> SharedDescriptor {
-        do throws(Errno) {
-            guard let status = try parent.descriptor.status(of: name) else {
-                try parent.descriptor.makeDirectory(name, mode: 0o700)
-                let made = try parent.descriptor.open(name, [.readOnly, .directory])
-                try made.setMode(0o755)
-                return SharedDescriptor(made)
-            }
-            if status.kind == .directory {
-                return SharedDescriptor(try parent.descriptor.open(name, [.path, .directory]))
-            }
-            throw status.kind == .symlink ? .loop : .notDirectory
-        } catch .loop { throw .throughLink(path.bytes) } catch .notDirectory { throw .throughFile(path.bytes) } catch {
-            throw .system("entered", error)
-        }
+        return names
     }
 
     // MARK: Kinds
 
-    private mutating func layFolder(
-        _ entry: TarEntry, _ path: TreePath, _ name: FileName, _ parent: SharedDescriptor
-    ) throws(EntryFault) {
+    /// The current folder becomes what the entry says.
+    private mutating func setFolder(_ entry: TarEntry, isNew: Bool) throws(EntryFault) {
         do throws(Errno) {
-            let status = try parent.descriptor.status(of: name)
-            if status?.kind != .directory {
-                if status != nil { try parent.descriptor.removeFile(name) }
-                try parent.descriptor.makeDirectory(name, mode: 0o700)
-            }
-            let folder = SharedDescriptor(try parent.descriptor.open(name, [.readOnly, .directory]))
-            if let status, Whiteout.isWhiteout(status) { try Whiteout.opaque.lay(in: folder.descriptor) }
-            try setOwnerAndAttributes(entry, folder)
+            let folder = folders.current
+            let ids = try ids(entry)
+            if let ids, !isNew || !isOwner(ids) { try folder.descriptor.setOwner(ids.user, ids.group) }
+            try setAttributes(entry, folder)
+            folders.setAttributes(
+                permissions: permissions(entry.permissions), modified: entry.modified, group: ids?.group)
         } catch { throw fault("made", entry, error) }
-        folders[path] = FolderAttributes(permissions: entry.permissions, modified: entry.modified)
-    }
-
-    private mutating func setFolder(
-        _ entry: TarEntry, _ path: TreePath, _ folder: SharedDescriptor
-    ) throws(EntryFault) {
-        do throws(Errno) { try setOwnerAndAttributes(entry, folder) } catch { throw fault("made", entry, error) }
-        folders[path] = FolderAttributes(permissions: entry.permissions, modified: entry.modified)
     }
 
     private mutating func layFile(
-        _ entry: TarEntry, _ name: FileName, _ parent: SharedDescriptor,
-        _ content: (borrowing Descriptor) -> TarReader.Failure?
+        _ entry: TarEntry, _ name: FileName, _ content: (borrowing Descriptor) -> TarReader.Failure?
     ) throws(EntryFault) {
+        let permissions = permissions(entry.permissions)
+        // Attributes want the owner's right to write; owner before mode: chown(2) takes set-id bits away.
+        let first = entry.attributes.isEmpty ? permissions & 0o777 : 0o600
         do throws(Errno) {
-            try makeWay(for: name, in: parent)
-            let file = SharedDescriptor(
-                try parent.descriptor.open(name, [.writeOnly, .create, .exclusive], mode: 0o600))
+            let folder = folders.current
+            let file = try making(name) { () throws(Errno) in
+                SharedDescriptor(try folder.descriptor.open(name, [.writeOnly, .create, .exclusive], mode: first))
+            }
             switch content(file.descriptor) {
             case nil: break
             case .write(let errno): throw errno
             default: return  // The reader's own failure is told by the reader.
             }
-            try file.descriptor.setSize(entry.size)
-            try setOwnerAndAttributes(entry, file)
-            try file.descriptor.setMode(permissions(entry.permissions))
+            if let ids = try ids(entry), !isOwner(ids) { try file.descriptor.setOwner(ids.user, ids.group) }
+            try setAttributes(entry, file)
+            if permissions != first & ~mask { try file.descriptor.setMode(permissions) }
             if let modified = entry.modified { try file.descriptor.setModified(modified) }
         } catch { throw fault("written", entry, error) }
     }
 
     private mutating func laySymlink(
-        _ entry: TarEntry, _ name: FileName, _ parent: SharedDescriptor, to target: [UInt8]
+        _ entry: TarEntry, _ name: FileName, to target: [UInt8]
     ) throws(EntryFault) {
         do throws(Errno) {
-            try makeWay(for: name, in: parent)
-            try parent.descriptor.makeSymlink(name, to: target)
-            if mode == .range { try setOwner(of: name, in: parent, entry) }
-            if let modified = entry.modified { try parent.descriptor.setModified(name, modified) }
+            let folder = folders.current
+            try making(name) { () throws(Errno) in try folder.descriptor.makeSymlink(name, to: target) }
+            try setOwner(of: name, entry)
+            if let modified = entry.modified { try folder.descriptor.setModified(name, modified) }
         } catch { throw fault("linked", entry, error) }
     }
 
-    private mutating func layFifo(
-        _ entry: TarEntry, _ name: FileName, _ parent: SharedDescriptor
-    ) throws(EntryFault) {
+    private mutating func layFifo(_ entry: TarEntry, _ name: FileName) throws(EntryFault) {
+        let permissions = permissions(entry.permissions)
         do throws(Errno) {
-            try makeWay(for: name, in: parent)
-            try parent.descriptor.makeNode(name, mode: 0o010600)
-            if mode == .range { try setOwner(of: name, in: parent, entry) }
-            try parent.descriptor.open(name, .link).setMode(permissions(entry.permissions))
-            if let modified = entry.modified { try parent.descriptor.setModified(name, modified) }
+            let folder = folders.current
+            try making(name) { () throws(Errno) in
+                try folder.descriptor.makeNode(name, mode: 0o010000 | permissions & 0o777)
+            }
+            try setOwner(of: name, entry)
+            if permissions != permissions & 0o777 & ~mask {
+                try folder.descriptor.open(name, .link).setMode(permissions)
+            }
+            if let modified = entry.modified { try folder.descriptor.setModified(name, modified) }
         } catch { throw fault("made", entry, error) }
     }
 
     /// The link shares owner and mode with what it leads to: the entry's own are not looked at.
     private mutating func layHardLink(
-        _ path: TreePath, _ name: FileName, _ parent: SharedDescriptor, to bytes: [UInt8]
+        _ path: [FileName], _ name: FileName, to bytes: [UInt8]
     ) throws(EntryFault) {
-        let target: TreePath
-        do throws(EntryFault) { target = try Self.path(of: bytes) } catch { throw .linkOutside(bytes) }
-        guard let targetName = target.name else { throw .linkToFolder(bytes) }
+        let target: [FileName]
+        do throws(EntryFault) { target = try Self.names(of: bytes) } catch { throw .linkOutside(bytes) }
+        guard let targetName = target.last else { throw .linkToFolder(bytes) }
         if target == path { return }
         do throws(Errno) {
-            let folder = try root.descriptor.open(beneath: target.parent, [.path, .directory])
-            guard let status = try folder.status(of: targetName) else { throw .noEntry }
-            if status.kind == .directory { throw .isDirectory }
-            try makeWay(for: name, in: parent)
-            try parent.descriptor.makeHardLink(name, to: targetName, in: folder)
+            let folder = folders.current
+            let from =
+                target.dropLast() == path.dropLast()
+                ? folder
+                : SharedDescriptor(
+                    try root.descriptor.open(beneath: TreePath(Array(target.dropLast())), [.path, .directory]))
+            try making(name) { () throws(Errno) in
+                do throws(Errno) {
+                    try folder.descriptor.makeHardLink(name, to: targetName, in: from.descriptor)
+                } catch .permission {
+                    let isFolder = try from.descriptor.status(of: targetName)?.kind == .directory
+                    throw isFolder ? .isDirectory : .permission
+                } catch .exists {
+                    // link(2) looks at the new name first: what is there goes only where it can be replaced.
+                    guard let status = try from.descriptor.status(of: targetName) else { throw .noEntry }
+                    throw status.kind == .directory ? .isDirectory : .exists
+                }
+            }
         } catch .loop {
             throw .linkThroughLink(bytes)
         } catch .noEntry {
@@ -208,34 +177,29 @@ struct Unpacker {
         } catch { throw .system("linked", error) }
     }
 
+    /// Makes a file with `body`; what an earlier entry laid under this name goes first.
+    private func making<Made>(_ name: FileName, _ body: () throws(Errno) -> Made) throws(Errno) -> Made {
+        do throws(Errno) { return try body() } catch .exists {
+            try folders.current.descriptor.removeTree(name)
+            return try body()
+        }
+    }
+
     // MARK: Attributes
 
-    /// Removes what an earlier entry laid under this name.
-    private mutating func makeWay(for name: FileName, in parent: SharedDescriptor) throws(Errno) {
-        do throws(Errno) { try parent.descriptor.removeFile(name) } catch .noEntry {} catch .isDirectory {
-            try parent.descriptor.removeTree(name)
-            lastParent = nil
-        }
+    private func setOwner(of name: FileName, _ entry: TarEntry) throws(Errno) {
+        guard let ids = try ids(entry), !isOwner(ids) else { return }
+        try folders.current.descriptor.setOwner(name, ids.user, ids.group)
     }
 
-    /// Owner first: chown(2) takes capabilities and set-id bits away.
-    private func setOwnerAndAttributes(_ entry: TarEntry, _ file: SharedDescriptor) throws(Errno) {
-        if mode == .range {
-            let (user, group) = try ids(entry)
-            try file.descriptor.setOwner(user, group)
-        }
-        for (name, value) in entry.attributes where Self.isKept(name) {
-            do throws(Errno) { try file.descriptor.setAttribute(name, to: value) } catch .permission {
-            } catch .notSupported {}
-        }
+    /// Whether a new file of the current folder belongs to them; some file systems hand a folder's group down.
+    private func isOwner(_ ids: (user: UInt32, group: UInt32)) -> Bool {
+        ids == owner && folders.currentGroup == owner.group
     }
 
-    private func setOwner(of name: FileName, in parent: SharedDescriptor, _ entry: TarEntry) throws(Errno) {
-        let (user, group) = try ids(entry)
-        try parent.descriptor.setOwner(name, user, group)
-    }
-
-    private func ids(_ entry: TarEntry) throws(Errno) -> (UInt32, UInt32) {
+    /// Whom the entry belongs to, or nil where owners are not kept.
+    private func ids(_ entry: TarEntry) throws(Errno) -> (user: UInt32, group: UInt32)? {
+        if mode == .single { return nil }
         // The greatest number is "no change" to chown(2).
         guard let user = UInt32(exactly: entry.user), let group = UInt32(exactly: entry.group), user != .max,
             group != .max
@@ -243,11 +207,21 @@ struct Unpacker {
         return (user, group)
     }
 
-    /// An archive must not speak to overlayfs: that is for its white-outs.
+    /// To be called when the owner is set: chown(2) takes capabilities away.
+    private func setAttributes(_ entry: TarEntry, _ file: SharedDescriptor) throws(Errno) {
+        for (name, value) in entry.attributes where Self.isKept(name) {
+            do throws(Errno) { try file.descriptor.setAttribute(name, to: value) } catch .permission {
+            } catch .notSupported {}
+        }
+    }
+
+    /// File capabilities and the users' own attributes. An archive must not speak to overlayfs, as that is for its
+    /// white-outs; labels (`security.selinux`) and access lists are the host's.
     private static func isKept(_ attribute: String) -> Bool {
         attribute == "security.capability" || attribute.hasPrefix("user.") && !attribute.hasPrefix("user.overlay.")
     }
 
+    /// Set-id bits are for ids that belong to the sandbox.
     private func permissions(_ bits: UInt32) -> UInt32 { mode == .range ? bits : bits & 0o1777 }
 
     /// EINVAL from chown(2) is an id that the user namespace does not map.

@@ -20,7 +20,7 @@ extension ImageStore {
         _ progress: @escaping (Int64) -> Void
     ) throws(ImageStoreError) -> ArchiveSource.Sums {
         var copy: SharedDescriptor?
-        var root: SharedDescriptor?
+        var unpacker: Unpacker?
         let source: ArchiveSource
         do throws(Errno) {
             if let blob {
@@ -29,27 +29,27 @@ extension ImageStore {
             }
             if let tree {
                 try Files.makeDirectories(tree, mode: 0o700)
-                let folder = SharedDescriptor(try Descriptor.open(tree, [.readOnly, .directory, .noFollow]))
-                try folder.descriptor.setMode(0o700)
-                root = folder
+                let root = SharedDescriptor(try Descriptor.open(tree, [.readOnly, .directory, .noFollow]))
+                unpacker = try Unpacker(root: root, mode: mode)
             }
             source = try ArchiveSource(input, copy: copy, limit: limits.bytes, progress: progress)
         } catch { throw .writing("write to", places.data, error) }
-        if let root { try layEntries(of: source, name, into: root, mode) }
+        if var laying = unpacker { try layEntries(of: source, name, by: &laying) }
         guard let sums = source.finish() else { throw failure(of: source, name, otherwise: .notTar(name)) }
         return sums
     }
 
     private func layEntries(
-        of source: ArchiveSource, _ name: String, into root: SharedDescriptor, _ mode: IdentityMode
+        of source: ArchiveSource, _ name: String, by unpacker: inout Unpacker
     ) throws(ImageStoreError) {
         let reader = TarReader(source)
-        var unpacker = Unpacker(root: root, mode: mode)
         var entries = 0
         do throws(TarReader.Failure) {
             try reader.open()
             while let entry = try reader.next(isFirst: entries == 0) {
                 entries += 1
+                // A tree walk opens a folder or two for an entry. To jump about in deep ones takes time without end.
+                if entries > limits.entries || unpacker.foldersOpened / 16 > limits.entries { throw .tooManyEntries }
                 try lay(entry, unpacker: &unpacker, reader, name)
             }
             if entries == 0 { throw .noEntries }
@@ -70,7 +70,7 @@ extension ImageStore {
         do throws(EntryFault) {
             try unpacker.lay(entry) { file in
                 do throws(TarReader.Failure) {
-                    try reader.copyContent(to: file)
+                    try reader.copyContent(to: file, size: entry.size)
                     return nil
                 } catch {
                     failure = error
@@ -86,6 +86,7 @@ extension ImageStore {
         case .source: return self.failure(of: source, name, otherwise: .notTar(name))
         case .notTar: return .notTar(name)
         case .noEntries: return .noEntries(name)
+        case .tooManyEntries: return .tooManyEntries(name, limits.entries)
         case .damaged(let reason): return .damaged(name, reason)
         case .write(let errno): return .writing("write to", places.data, errno)
         case .entry(_, .system(_, let errno)) where ImageStoreError.isFull(errno): return .noSpace(places.data)
@@ -101,7 +102,7 @@ extension ImageStore {
         case .copy(let errno): .writing("keep the archive in", places.blobs, errno)
         case .damaged(let reason): .damaged(name, reason)
         case .empty: .emptySource(name)
-        case .tooLarge(let limit): .damaged(name, "\(limit)")
+        case .tooLarge(let limit): .layerTooLarge(name, limit)
         case .stopped, nil: otherwise
         }
     }

@@ -28,8 +28,8 @@ enum Whiteout {
     }
 
     /// Whether this is book-keeping of aufs, which means nothing here: `.wh..wh.plnk` and the like.
-    static func isForeign(_ path: TreePath) -> Bool {
-        path.names.contains { $0.bytes.starts(with: Array(".wh..wh.".utf8)) && $0.bytes != Array(".wh..wh..opq".utf8) }
+    static func isForeign(_ path: [FileName]) -> Bool {
+        path.contains { $0.bytes.starts(with: Array(".wh..wh.".utf8)) && $0.bytes != Array(".wh..wh..opq".utf8) }
     }
 
     /// Puts overlayfs's form of it into `folder`. It is about lower layers only: a file of this layer stays, and a
@@ -39,11 +39,9 @@ enum Whiteout {
         case .opaque:
             try folder.setAttribute(Self.opaqueAttribute, to: [UInt8(ascii: "y")])
         case .file(let name):
-            guard let status = try folder.status(of: name) else {
-                // Character device 0:0, which any user may make.
-                return try folder.makeNode(name, mode: 0o020000)
-            }
-            if status.kind == .directory {
+            // Character device 0:0, which any user may make.
+            do throws(Errno) { try folder.makeNode(name, mode: 0o020000) } catch .exists {
+                guard try folder.status(of: name)?.kind == .directory else { return }
                 try folder.open(name, [.path, .directory]).setAttribute(Self.opaqueAttribute, to: [UInt8(ascii: "y")])
             }
         }

@@ -35,6 +35,12 @@ extension Descriptor {
         try call { unsafe setxattr(path, name, value, value.count, 0) }
     }
 
+    /// Removes an attribute, if there is one (removexattr(2)).
+    public borrowing func removeAttribute(_ name: String) throws(Errno) {
+        let path = procPath
+        do throws(Errno) { try call { unsafe removexattr(path, name) } } catch .noData {} catch .notSupported {}
+    }
+
     /// Tries with more room until the answer fits: it may grow between two calls.
     private borrowing func grow<Element: FixedWidthInteger>(
         _ room: inout [Element], _ body: (inout [Element]) -> Int

@@ -8,11 +8,13 @@ public struct FileName: Hashable, Comparable, Sendable {
     let characters: [CChar]
 
     /// - Returns: nil where `bytes` can't be such a name.
-    public init?(_ bytes: some Collection<UInt8>) {
+    public init?(_ bytes: ArraySlice<UInt8>) {
         let isDots = bytes.count <= 2 && bytes.allSatisfy { $0 == UInt8(ascii: ".") }
         guard !isDots, !bytes.contains(0), !bytes.contains(UInt8(ascii: "/")) else { return nil }
         characters = bytes.map { CChar(bitPattern: $0) } + [0]
     }
+
+    public init?(_ bytes: [UInt8]) { self.init(bytes[...]) }
 
     public init?(_ text: String) { self.init(Array(text.utf8)) }
 

@@ -8,7 +8,7 @@ public enum FileKind: Sendable, Equatable {
     case regular, directory, symlink, fifo, socket, characterDevice, blockDevice, unknown
 }
 
-/// The attributes of one file (stat(2)). Times are nanoseconds since the epoch.
+/// The attributes of one file (stat(2)).
 public struct FileStatus: Sendable, Equatable {
     public let device: UInt64
     public let inode: UInt64
@@ -18,8 +18,10 @@ public struct FileStatus: Sendable, Equatable {
     public let size: Int64
     public let specialDevice: UInt64
     public let links: UInt64
+    /// Nanoseconds since the epoch, in the years 1678 to 2261; `modificationTime` reaches further.
     public let modified: Int64
     public let changed: Int64
+    public let modificationTime: Timestamp
 
     init(_ status: stat) {
         device = UInt64(status.st_dev)
@@ -30,8 +32,9 @@ public struct FileStatus: Sendable, Equatable {
         size = Int64(status.st_size)
         specialDevice = UInt64(status.st_rdev)
         links = UInt64(status.st_nlink)
-        modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
-        changed = Int64(status.st_ctim.tv_sec) * 1_000_000_000 + Int64(status.st_ctim.tv_nsec)
+        modificationTime = Timestamp(status.st_mtim)
+        modified = modificationTime.inNanoseconds
+        changed = Timestamp(status.st_ctim).inNanoseconds
     }
 
     public var kind: FileKind {

@@ -12,6 +12,13 @@ public enum Process {
     public static var effectiveGroup: gid_t { getegid() }
     public static var realUser: uid_t { getuid() }
 
+    /// The bits that new files do not get (umask(2)), as /proc tells them: asking the call changes them. All bits where
+    /// /proc does not tell.
+    public static var fileModeMask: mode_t {
+        let line = Files.text("/proc/self/status")?.split(separator: "\n").first { $0.hasPrefix("Umask:") }
+        return line?.split(separator: "\t").last.flatMap { mode_t($0, radix: 8) } ?? 0o777
+    }
+
     /// The environment as it was given, in order. Entries without `=` are left out.
     public static var environment: [(name: String, value: String)] {
         var found: [(name: String, value: String)] = []

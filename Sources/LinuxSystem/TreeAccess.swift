@@ -147,8 +147,11 @@ extension Descriptor {
 
     /// fchmod(2), also of a descriptor that is a mere `.path`.
     public borrowing func setMode(_ mode: mode_t) throws(Errno) {
-        let path = "/proc/self/fd/\(raw)"
-        try call { unsafe chmod(path, mode) }
+        let number = raw
+        do throws(Errno) { try call { fchmod(number, mode) } } catch Errno(EBADF) {
+            let path = "/proc/self/fd/\(number)"
+            try call { unsafe chmod(path, mode) }
+        }
     }
 
     /// Sets when `name`, itself if it is a link, was modified (utimensat(2)).
@@ -208,6 +211,18 @@ extension Descriptor {
         return try call { unsafe Glibc.read(number, room.baseAddress, room.count) }
     }
 
+    /// Has the kernel begin to write what this file has in memory, and does not wait (sync_file_range(2)).
+    public borrowing func startWriteBack() throws(Errno) {
+        let number = raw
+        try call { sync_file_range(number, 0, 0, UInt32(SB_SYNC_FILE_RANGE_WRITE)) }
+    }
+
+    /// Opens the folder that holds this one, wherever that is: for folders that nobody moves.
+    public borrowing func openParent() throws(Errno) -> Descriptor {
+        let folder = raw
+        return Descriptor(owning: try call { unsafe sb_openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0) })
+    }
+
     /// Flushes this file or folder (fsync(2)).
     public borrowing func sync() throws(Errno) {
         let number = raw
@@ -233,6 +248,15 @@ public struct Timestamp: Equatable, Sendable {
         self.init(
             seconds: nanoseconds / 1_000_000_000 - (part < 0 ? 1 : 0),
             nanoseconds: Int(part < 0 ? part + 1_000_000_000 : part))
+    }
+
+    init(_ time: timespec) { self.init(seconds: Int64(time.tv_sec), nanoseconds: Int(time.tv_nsec)) }
+
+    /// Since the epoch; the nearest that there is for a moment beyond what 64 bits reach. Any user can set such a time.
+    var inNanoseconds: Int64 {
+        let (whole, isBeyond) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        let (sum, isJustBeyond) = whole.addingReportingOverflow(Int64(nanoseconds))
+        return isBeyond || isJustBeyond ? (seconds < 0 ? .min : .max) : sum
     }
 
     /// Last access and last modification, both this.

@@ -26,7 +26,7 @@ private func platform(_ text: String?) throws -> Platform {
 extension ImageStore {
     /// The store of this user, with the limits that the environment sets.
     init() throws {
-        self.init(try Surroundings().places, limits: try UnpackLimits(ProcessInfo.processInfo.environment))
+        self.init(try Surroundings().places, limits: try UnpackLimits(environment: { Process.environment($0) }))
     }
 }
 

@@ -17,6 +17,23 @@ struct TarWriter {
         nameBytes: [UInt8], type: Character = "0", mode: Int = 0o644, user: Int = 0, link: String = "",
         content: [UInt8] = [], modified: Int = 1_000_000_000
     ) {
+        addHeader(nameBytes, type: type, mode: mode, user: user, link: link, size: content.count, modified: modified)
+        bytes += content + [UInt8](repeating: 0, count: (512 - content.count % 512) % 512)
+    }
+
+    /// A header alone, for `size` bytes of content that need not follow.
+    mutating func addHeader(
+        _ name: String, type: Character = "0", size: Int, change: (inout [UInt8]) -> Void = { _ in }
+    ) {
+        addHeader(
+            Array(name.utf8), type: type, mode: 0o644, user: 0, link: "", size: size, modified: 1_000_000_000,
+            change: change)
+    }
+
+    private mutating func addHeader(
+        _ nameBytes: [UInt8], type: Character, mode: Int, user: Int, link: String, size: Int, modified: Int,
+        change: (inout [UInt8]) -> Void = { _ in }
+    ) {
         var header = [UInt8](repeating: 0, count: 512)
         func put(_ text: [UInt8], at offset: Int) { header.replaceSubrange(offset..<(offset + text.count), with: text) }
         func octal(_ number: Int, _ width: Int) -> [UInt8] {
@@ -27,14 +44,15 @@ struct TarWriter {
         put(octal(mode, 7), at: 100)
         put(octal(user, 7), at: 108)
         put(octal(user, 7), at: 116)
-        put(octal(content.count, 11), at: 124)
+        put(octal(size, 11), at: 124)
         put(octal(modified, 11), at: 136)
         put(Array("        ".utf8), at: 148)
         put(Array(String(type).utf8), at: 156)
         put(Array(link.utf8.prefix(100)), at: 157)
         put(Array("ustar".utf8) + [0] + Array("00".utf8), at: 257)
+        change(&header)
         put(octal(header.reduce(0) { $0 + Int($1) }, 6) + [0], at: 148)
-        bytes += header + content + [UInt8](repeating: 0, count: (512 - content.count % 512) % 512)
+        bytes += header
     }
 
     /// A pax header for the entry that follows: `LENGTH KEY=VALUE` lines (POSIX pax, "pax Extended Header").
