@@ -39,10 +39,11 @@ test: SETUP_PACKAGES += $(TEST_PACKAGES)
 test: build
 	@.ci/as-user swift test
 
-# Until it finds a crash or is interrupted.
+# Half an hour for each reader, or until it finds a crash.
 fuzz: SETUP_PACKAGES += $(TEST_PACKAGES)
 fuzz: setup
-	@Tests/Fuzz/run
+	@Tests/Fuzz/run Unpack -max_total_time=1800
+	@Tests/Fuzz/run Document -max_total_time=1800
 
 bench: SETUP_PACKAGES += gcc libc6-dev $(BENCH_PACKAGES)
 bench: build
