@@ -43,11 +43,40 @@ extension Facts {
 
     /// The caller's name in passwd(5), or nil.
     public static func userName(_ uid: UInt32) -> String? {
-        for line in (Files.text("/etc/passwd") ?? "").split(separator: "\n") {
-            let fields = line.split(separator: ":", omittingEmptySubsequences: false)
-            if fields.count > 2, UInt32(fields[2]) == uid { return String(fields[0]) }
+        var name: String?
+        forEachRecord(of: "/etc/passwd") { field in
+            if name == nil, number(field(2)) == uid { name = String(decoding: field(0), as: UTF8.self) }
         }
-        return nil
+        return name
+    }
+
+    /// Lines of fields with colons between, read as bytes: these files can be long, and are read at each start.
+    private static func forEachRecord(of path: String, _ body: ((Int) -> ArraySlice<UInt8>) -> Void) {
+        let bytes: [UInt8]
+        do throws(Errno) { bytes = try Files.read(path) } catch { return }
+        var start = 0
+        while start < bytes.count {
+            var end = start
+            while end < bytes.count, bytes[end] != UInt8(ascii: "\n") { end += 1 }
+            body { wanted in
+                var (first, index) = (start, 0)
+                for place in start..<end where bytes[place] == UInt8(ascii: ":") {
+                    if index == wanted { return bytes[first..<place] }
+                    (first, index) = (place + 1, index + 1)
+                }
+                return index == wanted ? bytes[first..<end] : []
+            }
+            start = end + 1
+        }
+    }
+
+    private static func number(_ digits: ArraySlice<UInt8>) -> UInt32? {
+        var value: UInt32 = 0
+        for digit in digits {
+            guard (48...57).contains(digit), value <= (UInt32.max - 9) / 10 else { return nil }
+            value = value * 10 + UInt32(digit - 48)
+        }
+        return digits.isEmpty ? nil : value
     }
 
     /// How many ids from 0 on are mapped in this process's own user namespace.
@@ -61,13 +90,15 @@ extension Facts {
 
     /// Lines `NAME:FIRST:COUNT` of subuid(5).
     private static func subordinate(_ path: String, _ names: [String]) -> [(first: UInt32, count: UInt32)] {
-        (Files.text(path) ?? "").split(separator: "\n").compactMap {
-            let fields = $0.split(separator: ":")
-            guard fields.count == 3, names.contains(String(fields[0])), let first = UInt32(fields[1]),
-                let count = UInt32(fields[2]), count > 0
-            else { return nil }
-            return (first, count)
+        var found: [(first: UInt32, count: UInt32)] = []
+        forEachRecord(of: path) { field in
+            let name = field(0)
+            guard names.contains(where: { name.elementsEqual($0.utf8) }), let first = number(field(1)),
+                let count = number(field(2)), count > 0
+            else { return }
+            found.append((first, count))
         }
+        return found
     }
 
     private static func hostEntries() -> [HostEntry] {

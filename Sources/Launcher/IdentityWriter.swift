@@ -16,12 +16,13 @@ enum IdentityWriter {
                 try Files.write("/proc/\(child)/uid_map", map.uids.map(\.line).joined(separator: "\n"))
                 try Files.write("/proc/\(child)/gid_map", map.gids.map(\.line).joined(separator: "\n"))
             case .helpers(let uidHelper, let gidHelper):
-                // Both at once: each is a program to load.
-                let uid = try start(uidHelper, child, map.uids)
-                let gid = try start(gidHelper, child, map.gids)
-                let ended = [try Process.wait(for: uid), try Process.wait(for: gid)]
+                // Set-user-id programs: nothing of the caller's environment.
+                let environment = ["PATH=/usr/bin:/bin"]
+                var helpers = ProgramPair()
+                try helpers.start(uidHelper, arguments: words(child, map.uids), environment: environment)
+                try helpers.start(gidHelper, arguments: words(child, map.gids), environment: environment)
                 // The helper has said why on standard error.
-                guard ended == [.exited(0), .exited(0)] else { throw Errno.permission }
+                guard try helpers.wait() == [.exited(0), .exited(0)] else { throw Errno.permission }
             }
             try gate.write([1])
         } catch { throw LaunchFailure(.identity, errno: error.rawValue) }
@@ -34,10 +35,9 @@ enum IdentityWriter {
         try Files.write("/proc/self/gid_map", map.gids.map(\.line).joined(separator: "\n"))
     }
 
-    private static func start(_ helper: String, _ child: ProcessID, _ ranges: [IDRange]) throws(Errno) -> ProcessID {
-        let numbers = ranges.flatMap { [String($0.inside), String($0.outside), String($0.count)] }
-        // Set-user-id programs: nothing of the caller's environment.
-        return try Process.spawn(
-            helper, arguments: [helper, String(child)] + numbers, environment: ["PATH=/usr/bin:/bin"])
+    private static func words(_ child: ProcessID, _ ranges: [IDRange]) -> [String] {
+        var words = [String(child)]
+        for range in ranges { words += [String(range.inside), String(range.outside), String(range.count)] }
+        return words
     }
 }

@@ -131,6 +131,33 @@ public enum Process {
     public static func exit(_ status: Int32) -> Never { _exit(status) }
 }
 
+/// Programs that are loaded at the same time, each on a processor of its own: posix_spawn(3) waits for one to be executed
+/// before the next is started.
+public struct ProgramPair {
+    private var started: [(process: ProcessID, words: CStrings, environment: CStrings)] = []
+
+    public init() {}
+
+    /// Starts the first or the second.
+    public mutating func start(_ path: String, arguments: [String], environment: [String]) throws(Errno) {
+        let words = CStrings([path] + arguments)
+        let variables = CStrings(environment)
+        let place = Int32(started.count)
+        // The path is the first word: it lasts as long as those do.
+        let process = try call {
+            unsafe sb_start_beside(place, words.pointer[0], words.pointer, variables.pointer)
+        }
+        started.append((process, words, variables))
+    }
+
+    /// Waits for both to end.
+    public consuming func wait() throws(Errno) -> [ExitStatus] {
+        var statuses: [ExitStatus] = []
+        for program in started { statuses.append(try Process.wait(for: program.process)) }
+        return statuses
+    }
+}
+
 /// How a process ended.
 public enum ExitStatus: Equatable, Sendable {
     case exited(Int32)

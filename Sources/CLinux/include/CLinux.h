@@ -91,6 +91,9 @@ static inline int sb_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open,
 // A process beside this one, in its memory and with its descriptors, that makes a network namespace with its loopback up
 // (unshare(2), netdevice(7)) while this one goes on. Answers the process's id.
 int sb_begin_network(void);
+/// Starts a program without waiting for it to be executed, as posix_spawn(3) does: two of them are loaded at once. All
+/// that is given must stay until it has ended. `place` is 0 or 1; exit status 127 where it could not be executed.
+int sb_start_beside(int place, const char *path, char *const words[], char *const environment[]);
 // Waits for that process, and enters the namespace it has made (setns(2)).
 int sb_enter_network(int process);
 
