@@ -18,7 +18,7 @@ import Testing
         sandbox=$1
         shift
         for size in 64k 256k 512k 1m 1536k 2m 2560k 3m 4m 5m 6m 8m 64m; do
-          mount -o "remount,size=$size" "$data" || exit 77
+          mount -t tmpfs -o "remount,size=$size" tmpfs "$data" || exit 77
           XDG_DATA_HOME=$data "$sandbox" "$@" >said 2>&1
           status=$?
           left=$(find "$data" -name '.tmp-*' -o -name '*.new' -o -path '*/images/?*' | wc -l)

@@ -10,7 +10,7 @@ import Testing
 
     init() throws {
         world = try World()
-        registry = try ImageRegistry(world, files: 200)
+        registry = try ImageRegistry(world, files: 120)
     }
 
     /// Runs a command to its end once, to know its duration.

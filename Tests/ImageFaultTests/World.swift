@@ -73,9 +73,10 @@ final class World: Sendable {
     }
 
     /// Names, kinds, modes, times and contents of all layers in a store, in one comparable text.
+    /// But for the times of their tops, which no archive names.
     func layers(in store: String = "data") throws -> String {
         let outcome = try sh(
-            "cd '\(path("layers", in: store))' && find . -mindepth 1 -printf '%p %y %m %U %T@ %l\\n' | sort && "
+            "cd '\(path("layers", in: store))' && find . -mindepth 2 -printf '%p %y %m %U %T@ %l\\n' | sort && "
                 + "find . -type f -exec sha256sum {} + | sort")
         try #require(outcome.status == 0, "\(outcome.errors)")
         return outcome.output
