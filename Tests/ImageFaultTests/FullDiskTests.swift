@@ -25,6 +25,7 @@ import Testing
           printf '%s|%s|%s|%s|%s\\n' "$size" "$status" "$(wc -l <said)" "$left" "$(cat said)"
           [ "$status" != 0 ] || break
         done
+        mount -t tmpfs -o remount,size=64m tmpfs "$data" || exit 77
         XDG_DATA_HOME=$data "$sandbox" verify && XDG_DATA_HOME=$data "$sandbox" images --format json
         """
 
