@@ -2,6 +2,7 @@
 
 import Foundation
 import LinuxSystem
+import Synchronization
 import Testing
 
 /// Debian's docker-registry on a port that the kernel has chosen, as `benchmarks/registry` starts it.
@@ -12,7 +13,9 @@ final class ImageRegistry: Sendable {
     let address: String
     private let id: ProcessID
     /// The registry ends with this, so however this process ends.
-    private let input: SharedDescriptor
+    private let input: Mutex<SharedDescriptor?>
+    /// Stays until the registry has removed what it has there.
+    private let world: World
 
     /// - Parameter files: how many small files each of the three layers of an image has.
     init(_ world: World, files: Int) throws {
@@ -21,19 +24,23 @@ final class ImageRegistry: Sendable {
         var own = try PipeEnds()
         var given = own
         let reader = given.keepReader()
-        input = own.keepWriter()
+        input = Mutex(own.keepWriter())
+        self.world = world
+        // Tried again where it ends at once: it may look for the server's log before there is one.
+        let start = "for _ in 1 2 3 4 5; do \"$0\" -- cat 2>>\"$1\" && exit; done; echo no registry"
         id = try LinuxSystem.Process.spawn(
-            World.checkout + "/benchmarks/registry", arguments: ["registry", "--", "cat"],
+            "/bin/sh",
+            arguments: ["sh", "-c", start, World.checkout + "/benchmarks/registry", world.folder + "/registry-errors"],
             environment: ["PATH=/usr/bin:/bin", "TMPDIR=" + world.folder], output: file.raw, errorOutput: file.raw,
             input: reader.raw)
         withExtendedLifetime(reader) {}
         var lines: [Substring] = []
-        for _ in 0..<1000 {
+        for _ in 0..<2000 {
             lines = (Files.text(output) ?? "").split(separator: "\n")
-            if lines.count >= 2 { break }
+            if !lines.isEmpty { break }
             usleep(10_000)
         }
-        try #require(lines.count == 2, "the registry says: \(lines)")
+        try #require(lines.count == 2, "\(lines) \(Files.text(world.folder + "/registry-errors") ?? "")")
         address = String(lines[0])
         for number in 0..<Self.count {
             let description = try JSONSerialization.data(withJSONObject: Self.image(number, files))
@@ -46,7 +53,7 @@ final class ImageRegistry: Sendable {
     }
 
     deinit {
-        LinuxSystem.Process.kill(id, SIGTERM)
+        input.withLock { $0 = nil }
         do throws(Errno) { _ = try LinuxSystem.Process.wait(for: id) } catch { Issue.record("\(id): \(error)") }
     }
 

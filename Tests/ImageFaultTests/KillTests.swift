@@ -10,7 +10,7 @@ import Testing
 
     init() throws {
         world = try World()
-        registry = try ImageRegistry(world, files: 120)
+        registry = try ImageRegistry(world, files: 60)
     }
 
     /// Runs a command to its end once, to know its duration.
