@@ -38,7 +38,6 @@ extension ImageStore {
                 throw ImageStoreError.wrongDigest(of: "\(reference)", wanted: wanted, found: root)
             }
             let image = try Documents(source, bytes, type, platform, root)
-            let known = try existing(reference)
             let writing = try Writing(places)
             progress?.begin(image.manifest.layers)
             let layers = try addLayers(of: image, from: source, mode, writing, progress)
@@ -48,13 +47,14 @@ extension ImageStore {
                 root: root, manifest: image.manifestDigest, config: image.manifest.config.digest,
                 platform: "\(image.config.platform)", layers: layers,
                 settings: image.config.settings(of: reference.description))
-            if record == known { return false }
+            // Asked for now that all parts are held: a name seen before may have been taken away since.
+            if try record == existing(reference) { return false }
             try writeRecord(record, reference, writing)
             return true
         } catch { throw Self.typed(error, places) }
     }
 
-    private func existing(_ reference: ImageReference) throws(ImageStoreError) -> ImageRecord? {
+    func existing(_ reference: ImageReference) throws(ImageStoreError) -> ImageRecord? {
         do throws(ImageStoreError) { return try record(reference) } catch .unknownImage {
             return nil
         } catch .damagedRecord { return nil }
@@ -65,15 +65,23 @@ extension ImageStore {
         _ progress: (any LayerProgress)?
     ) throws -> [ImageRecord.Layer] {
         let wanted = Array(zip(image.manifest.layers, image.config.rootfs.layers))
-        // One blob may stand in an image twice.
-        var distinct: [LayerTransfer] = []
-        for (blob, content) in wanted where !distinct.contains(where: { $0.blob.digest == blob.digest }) {
-            distinct.append(LayerTransfer(self, blob, content, mode, writing, source, progress))
+        // One blob may stand in an image twice, and one content in two blobs. These come one after the other: the locks
+        // of this process are one's own among its threads.
+        var distinct: [[LayerTransfer]] = []
+        for (blob, content) in wanted {
+            let layer = LayerTransfer(self, blob, content, mode, writing, source, progress)
+            guard let place = distinct.firstIndex(where: { $0[0].content == content }) else {
+                distinct.append([layer])
+                continue
+            }
+            if !distinct[place].contains(where: { $0.blob.digest == blob.digest }) { distinct[place].append(layer) }
         }
         let sizes = Mutex<[Digest: Int64]>([:])
-        try Workers.run(distinct, atOnce: Self.layersAtOnce) { layer in
-            let size = try layer.ensure()
-            sizes.withLock { $0[layer.content] = size }
+        try Workers.run(distinct, atOnce: Self.layersAtOnce) { layers in
+            for layer in layers {
+                let size = try layer.ensure()
+                sizes.withLock { $0[layer.content] = size }
+            }
         }
         let known = sizes.withLock { $0 }
         return wanted.map { blob, content in

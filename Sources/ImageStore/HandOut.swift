@@ -18,6 +18,8 @@ extension ImageStore {
             for digest in record.blobs {
                 try writing.claim.share(places.blob(digest))
                 guard Files.isAccessible(places.blob(digest), 0) else {
+                    // Where the image was removed meanwhile, that it is unknown says it.
+                    _ = try self.record(reference)
                     throw ImageStoreError.incomplete("\(reference)", digest)
                 }
             }
@@ -42,9 +44,14 @@ extension ImageStore {
         return (manifest, bytes)
     }
 
-    /// The layers of an image as folders, lowest first, unpacked for `mode`.
-    public func folders(of reference: ImageReference, mode: IdentityMode) throws(ImageStoreError) -> [String] {
-        try unpack(reference, mode: mode)
-        return try record(reference).layers.map { places.layer($0.content, mode) }
+    /// Gives `body` the layers of an image as folders, lowest first, unpacked for `mode`. Nobody removes them meanwhile.
+    /// - Throws: `ImageStoreError`, or what `body` throws.
+    public func withFolders(
+        of reference: ImageReference, mode: IdentityMode, _ body: ([String]) throws -> Void
+    ) throws {
+        let record = try record(reference)
+        let writing = try Writing(places)
+        try unpack(record, of: reference, mode, writing)
+        try withExtendedLifetime(writing) { try body(record.layers.map { places.layer($0.content, mode) }) }
     }
 }

@@ -69,12 +69,22 @@ public struct ImageStore: Sendable {
 
     /// Unpacks the kept layers of an image for `mode` where that has not been done.
     public func unpack(_ reference: ImageReference, mode: IdentityMode) throws(ImageStoreError) {
-        let record = try record(reference)
-        let writing = try Writing(places)
+        try unpack(try record(reference), of: reference, mode, try Writing(places))
+    }
+
+    /// The same, with blobs and layers held by `writing` from then on.
+    func unpack(
+        _ record: ImageRecord, of reference: ImageReference, _ mode: IdentityMode, _ writing: Writing
+    ) throws(ImageStoreError) {
         do {
             for layer in record.layers {
                 try writing.claim.share(places.blob(layer.blob))
                 try writing.claim.ensure(places.layer(layer.content, mode)) {
+                    guard Files.isAccessible(places.blob(layer.blob), 0) else {
+                        // Where the image was removed meanwhile, that it is unknown says it.
+                        _ = try self.record(reference)
+                        throw ImageStoreError.incomplete("\(reference)", layer.blob)
+                    }
                     let tree = try unpackKept(layer, mode, writing)
                     try writing.keep(tree, as: places.layer(layer.content, mode))
                 }

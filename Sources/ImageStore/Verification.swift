@@ -33,7 +33,9 @@ extension ImageStore {
                     continue
                 }
                 progress("\(image.reference)")
-                let bad = try record.blobs.filter { seen.insert($0).inserted }.compactMap { try damage(of: $0) }
+                let blobs = record.blobs.filter { !seen.contains($0) }
+                guard let bad = try badBlobs(among: blobs, of: record, image.reference, writing) else { continue }
+                seen.formUnion(blobs)
                 if !bad.isEmpty {
                     damages += try repairBlobs(bad, image.reference, record, fetch, modes, writing)
                 }
@@ -41,6 +43,21 @@ extension ImageStore {
             damages += try verifyTrees(repairing: fetch != nil, modes, writing, progress)
         } catch { throw Self.typed(error, places) }
         return damages
+    }
+
+    /// What is damaged of an image; its other blobs stay held. Who makes a blob anew must find nobody holding it.
+    /// - Returns: nil where the image was removed or replaced meanwhile.
+    private func badBlobs(
+        among blobs: [Digest], of record: ImageRecord, _ reference: ImageReference, _ writing: Writing
+    ) throws -> [(digest: Digest, why: String)]? {
+        for blob in blobs { try writing.claim.share(places.blob(blob)) }
+        guard try existing(reference) == record else {
+            for blob in blobs { try writing.claim.release(places.blob(blob)) }
+            return nil
+        }
+        let bad = try blobs.compactMap { try damage(of: $0) }
+        for blob in bad { try writing.claim.release(places.blob(blob.digest)) }
+        return bad
     }
 
     private func damage(of digest: Digest) throws(ImageStoreError) -> (digest: Digest, why: String)? {
@@ -83,7 +100,12 @@ extension ImageStore {
             for layer in image.record?.layers ?? [] {
                 for mode in modes where seen.insert(places.layer(layer.content, mode)).inserted {
                     let path = places.layer(layer.content, mode)
-                    guard Files.isAccessible(path, 0), try damage(of: layer.blob) == nil else { continue }
+                    // Held to the end: neither goes while they are compared.
+                    for part in [places.blob(layer.blob), path] { try writing.claim.share(part) }
+                    guard Files.isAccessible(path, 0), try damage(of: layer.blob) == nil else {
+                        for part in [places.blob(layer.blob), path] { try writing.claim.release(part) }
+                        continue
+                    }
                     progress("layer \(layer.content.short)")
                     let fresh = try unpackKept(layer, mode, writing)
                     defer { writing.discard([fresh]) }

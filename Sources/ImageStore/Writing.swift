@@ -22,18 +22,26 @@ final class Writing: Sendable {
             guard owner == Process.effectiveUser else { throw .permission }
             claim = try Claim(places)
         } catch { throw .writing("write to", places.data, error) }
-        try Self.checkVersion(places)
+        try checkVersion()
         for folder in [places.images, places.blobs, places.layers, places.setup] { clear(folder) }
     }
 
-    private static func checkVersion(_ places: Places) throws(ImageStoreError) {
+    private func checkVersion() throws(ImageStoreError) {
         let path = places.data + "/version"
         if let text = Files.text(path, limit: 64) {
             guard let number = Int(text.prefix { $0 != "\n" }) else { throw .system("read", path, .invalid) }
-            if number > version { throw .newerStore(places.data, number) }
+            if number > Self.version { throw .newerStore(places.data, number) }
             return
         }
-        do throws(Errno) { try Files.replace(path, with: Array("\(version)\n".utf8)) } catch {
+        // Aside in a folder that is cleared of what a killed writer leaves.
+        let aside = try aside(in: places.images)
+        do throws(Errno) {
+            try Descriptor.open(aside, [.writeOnly, .create, .exclusive, .noFollow], mode: 0o600)
+                .write(Array("\(Self.version)\n".utf8))
+            try Files.rename(aside, to: path)
+            try claim.release(aside)
+        } catch {
+            discard([aside])
             throw .writing("write to", places.data, error)
         }
     }

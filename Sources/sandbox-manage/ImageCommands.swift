@@ -389,9 +389,11 @@ struct ExportCommand: ParsableCommand {
         let mode = try UserNamespace.enter(preferring: nil)
         let store = try ImageStore()
         let kept = KeptSandboxes(store.places)
-        let folders =
-            kept.names.contains(name)
-            ? try kept.folders(of: name) : try store.folders(of: try imageReference(name), mode: mode)
+        if kept.names.contains(name) { return try write(try kept.folders(of: name)) }
+        try store.withFolders(of: try imageReference(name), mode: mode, write)
+    }
+
+    private func write(_ folders: [String]) throws {
         let layers = try folders.map { SharedDescriptor(try Descriptor.open($0, [.readOnly, .directory])) }
         try FlatTar.write(layers: layers, to: try archiveOutput(output))
     }

@@ -1,0 +1,71 @@
+// Killed at any moment, a writer leaves a store that is whole.
+
+import Foundation
+import LinuxSystem
+import Testing
+
+@Suite(.enabled(if: World.canRun, World.missing)) struct KillTests {
+    let world: World
+    let registry: ImageRegistry
+
+    init() throws {
+        world = try World()
+        registry = try ImageRegistry(world, files: 60)
+    }
+
+    /// Runs a command to its end once, to know its duration.
+    private func duration(_ words: [String]) throws -> Duration {
+        try ContinuousClock().measure { try world.must(words) }
+    }
+
+    /// Starts a command, and kills it somewhere within a little more than its usual duration.
+    /// - Returns: whether it was killed before its end.
+    private func kill(_ words: [String], within usual: Duration) throws -> Bool {
+        let running = try world.start(words)
+        let longest = usual * 1.1 / .microseconds(1)
+        usleep(UInt32.random(in: 0...UInt32(longest)))
+        running.kill()
+        return try running.finish().status == 128 + SIGKILL
+    }
+
+    @Test(.timeLimit(.minutes(5))) func killedWritersLeaveAWholeStore() throws {
+        let name = registry.name(0)
+        try world.must(["pull", "-q", name], store: "fresh")
+        try world.must(["export", name, "-o", "image.tar"], store: "fresh")
+        try world.must(["import", "image.tar", "imported"], store: "fresh")
+        let right = try world.layers(in: "fresh")
+
+        let pull = ["pull", "-q", name]
+        let importing = ["import", "image.tar", "imported"]
+        let (remove, removeImported) = (["rmi", "--force", name], ["rmi", "--force", "imported"])
+        let pullTime = try duration(pull)
+        let importTime = try duration(importing)
+        let removeTime = try duration(remove)
+        let pruneTime = try duration(["prune"])
+        try world.must(removeImported)
+
+        var killed = 0
+        for round in 0..<75 {
+            if try kill(pull, within: pullTime) { killed += 1 }
+            if try kill(importing, within: importTime) { killed += 1 }
+            // Something to remove, every other time; what is half there stays for the next pull to find.
+            if round % 2 == 0 { try world.must(pull) }
+            if try kill(round % 4 == 1 ? removeImported : remove, within: removeTime) { killed += 1 }
+            if try kill(["prune"], within: pruneTime) { killed += 1 }
+            guard round % 15 == 14 else { continue }
+            let verified = try world.sandbox(["verify"])
+            #expect(verified.isSilent, "after \(round + 1) rounds: \(verified)")
+        }
+        // The delays are right: most commands were not at their end yet.
+        #expect(killed > 150, "\(killed) of 300 were killed")
+
+        try world.must(pull)
+        try world.must(importing)
+        #expect(try world.debris().isEmpty)
+        let verified = try world.sandbox(["verify"])
+        #expect(verified.isSilent, "\(verified)")
+        try world.must(["prune"])
+        #expect(try world.layers() == right)
+        #expect(try world.must(["run", "--pull", "never", name, "cat", "/own0/7"]).output == "own0 7\n")
+    }
+}
