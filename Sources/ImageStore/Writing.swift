@@ -76,7 +76,7 @@ final class Writing: Sendable {
     }
 
     /// Removes a part that nobody uses: it is no part from the first moment on.
-    /// - Returns: false where it is in use.
+    /// - Returns: false where it is in use, wanted, or not there.
     func remove(_ path: String, unless isWanted: () throws -> Bool) throws -> Bool {
         guard try claim.take(path) else { return false }
         if try isWanted() {
@@ -86,6 +86,8 @@ final class Writing: Sendable {
         let parent = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
         let unwanted = try aside(in: parent)
         do throws(Errno) { try Files.rename(path, to: unwanted) } catch {
+            try claim.release(path)
+            if error == .noEntry { return false }
             throw ImageStoreError.writing("remove", path, error)
         }
         try claim.release(path)

@@ -16,7 +16,7 @@ public enum Files {
 
     /// Replaces `path` whole or not at all: written beside it, then renamed (rename(2)).
     public static func replace(_ path: String, with content: [UInt8], mode: mode_t = 0o600) throws(Errno) {
-        let beside = path + ".\(getpid()).new"
+        let beside = path + ".\(getpid())-\(UInt32.random(in: 0...(.max))).new"
         do throws(Errno) {
             let file = try Descriptor.open(beside, [.writeOnly, .create, .truncate, .noFollow], mode: mode)
             try file.write(content)

@@ -81,7 +81,7 @@ private struct Puller {
 
 struct PullCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "pull", abstract: "Get images from their registries.",
+        commandName: "pull", abstract: "get images from their registries",
         discussion: """
             Short names, mirrors and registries without TLS are set in containers-registries.conf(5), credentials in \
             containers-auth.json(5), as podman and docker login write it.
@@ -131,7 +131,7 @@ struct Explained: Error, CustomStringConvertible {
 }
 
 struct PushCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "push", abstract: "Send an image to a registry.")
+    static let configuration = CommandConfiguration(commandName: "push", abstract: "send an image to a registry")
 
     @ArgumentParser.Argument(help: "the image") var name: String
     @ArgumentParser.Argument(help: "where to, if not what it is called: REGISTRY/NAME[:TAG]") var destination: String?
@@ -158,7 +158,7 @@ struct PushCommand: ParsableCommand {
 }
 
 struct TagCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "tag", abstract: "Give an image a second name.")
+    static let configuration = CommandConfiguration(commandName: "tag", abstract: "give an image a second name")
 
     @ArgumentParser.Argument(help: "the image") var name: String
     @ArgumentParser.Argument(help: "NAME[:TAG]") var newName: String
@@ -172,7 +172,7 @@ struct TagCommand: ParsableCommand {
 
 struct RemoveImageCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "rmi", abstract: "Remove images, with what no other image has.")
+        commandName: "rmi", abstract: "remove images, with what no other image has")
 
     @ArgumentParser.Argument(help: "their names") var names: [String]
     @ArgumentParser.Flag(name: .shortAndLong, help: "take the name away also where a sandbox uses the image")
@@ -188,7 +188,7 @@ struct RemoveImageCommand: ParsableCommand {
 
 struct PruneCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "prune", abstract: "Remove blobs and layers that no image has and no sandbox uses.")
+        commandName: "prune", abstract: "remove blobs and layers that no image has and no sandbox uses")
 
     @ArgumentParser.Flag(name: .shortAndLong, help: "set-up layers as well, and images of layouts run in place")
     var all = false
@@ -208,7 +208,7 @@ struct PruneCommand: ParsableCommand {
 
 struct UsageCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "df", abstract: "Show what the store takes of the disk.")
+        commandName: "df", abstract: "show what the store takes of the disk")
 
     @ArgumentParser.Option(help: "text or json") var format = ListFormat.text
 
@@ -233,7 +233,7 @@ struct UsageCommand: ParsableCommand {
 
 struct VerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Compare every blob and every unpacked layer with what it should be.",
+        commandName: "verify", abstract: "compare every blob and every unpacked layer with what it should be",
         discussion: "Says nothing where all is well; exit status 1 where damage remains.")
 
     @ArgumentParser.Flag(help: "unpack damaged layers anew, and get damaged blobs from where they came") var repair =
@@ -274,7 +274,7 @@ enum SaveFormat: String, ExpressibleByArgument, CaseIterable {
 
 struct SaveCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "save", abstract: "Write images to an archive, or to the folder of an OCI layout.")
+        commandName: "save", abstract: "write images to an archive, or to the folder of an OCI layout")
 
     @ArgumentParser.Argument(help: "the images") var names: [String]
     @ArgumentParser.Option(name: .shortAndLong, help: "the file or folder (default: standard output)") var output:
@@ -315,7 +315,7 @@ private func archiveOutput(_ path: String?) throws -> ArchiveOutput {
 
 struct LoadCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "load", abstract: "Bring in the images of an archive or an OCI layout; prints their names.")
+        commandName: "load", abstract: "bring in the images of an archive or an OCI layout; prints their names")
 
     @ArgumentParser.Argument(help: "NAME[:TAG], for one image that has no name of its own") var name: String?
     @ArgumentParser.Option(name: .shortAndLong, help: "the file or folder (default: standard input)") var input = "-"
@@ -380,7 +380,7 @@ struct AdoptCommand: ParsableCommand {
 
 struct ExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "export", abstract: "Write the files of an image, or of a kept sandbox, as one tar.")
+        commandName: "export", abstract: "write the files of an image, or of a kept sandbox, as one tar")
 
     @ArgumentParser.Argument(help: "a kept sandbox's name, or an image") var name: String
     @ArgumentParser.Option(name: .shortAndLong, help: "the file (default: standard output)") var output: String?
@@ -399,7 +399,7 @@ struct ExportCommand: ParsableCommand {
 
 struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "inspect", abstract: "Print all that is known of an image, as JSON.")
+        commandName: "inspect", abstract: "print all that is known of an image, as JSON")
 
     @ArgumentParser.Argument(help: "the image") var name: String
 

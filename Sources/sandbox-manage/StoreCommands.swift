@@ -9,7 +9,7 @@ import SandboxPolicy
 
 struct ImportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "import", abstract: "Bring a tar of a root file system in as an image.")
+        commandName: "import", abstract: "bring a tar of a root file system in as an image")
 
     @ArgumentParser.Argument(help: "a tar file, plain or compressed; - for standard input") var file: String
     @ArgumentParser.Argument(help: "NAME[:TAG]") var name: String
@@ -37,7 +37,7 @@ enum ChangesFormat: String, ExpressibleByArgument, CaseIterable {
 
 struct DiffCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "diff", abstract: "List what a kept sandbox, or an --upper folder, changed.")
+        commandName: "diff", abstract: "list what a kept sandbox, or an --upper folder, changed")
 
     @ArgumentParser.Argument(help: "a sandbox's name, or the folder given with --upper") var subject: String
     @ArgumentParser.Flag(help: "draw the changed files as a tree") var tree = false
@@ -91,7 +91,7 @@ struct ChangeRow: Codable {
 
 struct RemoveCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "rm", abstract: "Remove kept sandboxes with their changes.")
+        commandName: "rm", abstract: "remove kept sandboxes with their changes")
 
     @ArgumentParser.Argument(help: "their names") var names: [String]
 
@@ -126,7 +126,7 @@ func size(_ bytes: Int64) -> String {
 private func day(_ date: Date) -> String { String(date.ISO8601Format().prefix(16)).replacing("T", with: " ") }
 
 struct ListCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "list", abstract: "List the kept sandboxes.")
+    static let configuration = CommandConfiguration(commandName: "list", abstract: "list the kept sandboxes")
 
     @ArgumentParser.Option(help: "text or json") var format = ListFormat.text
 
@@ -149,7 +149,7 @@ struct ListCommand: ParsableCommand {
 }
 
 struct ImagesCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "images", abstract: "List the images of the store.")
+    static let configuration = CommandConfiguration(commandName: "images", abstract: "list the images of the store")
 
     @ArgumentParser.Option(help: "text or json") var format = ListFormat.text
 

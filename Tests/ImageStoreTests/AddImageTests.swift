@@ -65,7 +65,7 @@ extension MadeImage: @unchecked Sendable {}
             try world.store.add(image, as: reference, platform: .host, mode: .single)
         }
         #expect(try world.sh("ls -A '\(world.places.images)' 2>/dev/null || true") == "")
-        #expect(try world.sh("find '\(world.places.data)' -name '.tmp-*'") == "")
+        #expect(try world.sh("find '\(world.places.data)' -name '.tmp-*' 2>/dev/null || true") == "")
         return error
     }
 

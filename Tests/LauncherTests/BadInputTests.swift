@@ -35,7 +35,7 @@ struct BadInputTests {
         Case("run", 125, "ROOTFS"),
         Case("run --env", 125, "needs a value"),
         Case("rnu ./root true", 125, "did you mean run?"),
-        Case("run nosuchimage true", 125, "not found", "sandbox import"),
+        Case("run --pull never nosuchimage true", 125, "not found", "sandbox pull", "sandbox import"),
         Case("run root true", 125, "./root"),
         Case("run UPPER true", 125, "not the name of an image"),
         Case("run ./nowhere true", 125, "No such file"),
@@ -85,7 +85,9 @@ struct BadInputTests {
             "mkdir -m 0 closed; printf 'garbage' >root/bin/garbage; printf '#!/nowhere\\n' >root/bin/badscript; chmod +x root/bin/garbage root/bin/badscript"
         )
         let before = try world.sh("ls -A; ls -A root").output
-        let mounts = try world.sh("wc -l </proc/self/mountinfo").output
+        // Others come and go with what else the machine does.
+        let ownMounts = "awk -v own=\"$PWD\" '$5 == \"/tmp\" || index($5, own) == 1' /proc/self/mountinfo"
+        let mounts = try world.sh(ownMounts).output
         let outcome = try world.sandbox(bad.words)
         #expect(outcome.status == bad.status)
         #expect(outcome.output.isEmpty)
@@ -94,11 +96,7 @@ struct BadInputTests {
         for text in bad.says { #expect(outcome.errors.contains(text), "\(outcome.errors)") }
         let after = try world.sh("ls -A; ls -A root").output.split(separator: "\n").filter { !$0.hasPrefix("out-") }
         #expect(after == before.split(separator: "\n").filter { !$0.hasPrefix("out-") })
-        #expect(try world.sh("wc -l </proc/self/mountinfo").output == mounts)
-        #expect(
-            try world.sh(
-                "find home -name 'layers' -prune -exec ls -A {} + ; ls home/.local/share/sandbox/images 2>/dev/null"
-            ).output.isEmpty)
+        #expect(try world.sh(ownMounts).output == mounts)
     }
 
     @Test func controlCharactersNeverReachTheTerminal() throws {
@@ -131,7 +129,7 @@ struct BadInputTests {
         let outcome = try world.sh(
             """
             tar -C root --owner=0 --group=0 -cf root.tar . && unshare -Urm sh -c 'mkdir -p small && mount -t tmpfs -o size=1m t small &&
-            XDG_DATA_HOME=$PWD/small "$SANDBOX" import root.tar x; echo $?; find small -mindepth 2 -not -type d -size +0; ls small/sandbox/images'
+            XDG_DATA_HOME=$PWD/small "$SANDBOX" import root.tar x; echo $?; find small -mindepth 3 -not -type d -size +0; ls small/sandbox/images'
             """)
         #expect(outcome.errors.contains("no space left"), "\(outcome.errors)")
         #expect(outcome.lines == ["125"])
