@@ -25,7 +25,8 @@ extension ImageStore {
     /// asked for again.
     /// - Parameter mode: what trees are unpacked for. `.range` wants a user namespace with the ids of the archives mapped.
     /// - Returns: whether anything was new.
-    /// - Throws: `ImageStoreError`; then no name has changed. Layers that were whole by then are kept.
+    /// - Throws: `ImageStoreError`, also where the one image there is has another platform; then no name has changed.
+    ///   Layers that were whole by then are kept.
     @discardableResult
     public func add(
         _ source: any ImageSource, as reference: ImageReference, platform: Platform, mode: IdentityMode,
@@ -38,6 +39,9 @@ extension ImageStore {
                 throw ImageStoreError.wrongDigest(of: "\(reference)", wanted: wanted, found: root)
             }
             let image = try Documents(source, bytes, type, platform, root)
+            guard image.config.platform.fits(platform) else {
+                throw FormatError.noPlatform(wanted: platform, offered: [image.config.platform])
+            }
             let known = try existing(reference)
             let writing = try Writing(places)
             progress?.begin(image.manifest.layers)
