@@ -154,7 +154,8 @@ final class ToldRegistry {
             "hard link"),
         Case.entries(
             "a hard link through a symbolic link",
-            #"{"path": "l", "type": "link", "target": "/etc"}, {"path": "h", "type": "hardlink", "target": "l/passwd"}"#,
+            #"{"path": "l", "type": "link", "target": "/etc"}, "#
+                + #"{"path": "h", "type": "hardlink", "target": "l/passwd"}"#,
             "hard link"),
         Case.entries(
             "a white-out through a link",
@@ -285,7 +286,10 @@ final class ToldRegistry {
         let lying = try ToldRegistry(
             world, #"{"layers": \#(Self.oneLayer)}"#,
             faults:
-                #"[{"match": "GET /v2/x/manifests", "status": 200, "body": "{}", "headers": {"Content-Type": "\#(Self.manifestType)"}}]"#
+                """
+                [{"match": "GET /v2/x/manifests", "status": 200, "body": "{}",
+                  "headers": {"Content-Type": "\(Self.manifestType)"}}]
+                """
         )
         try refused(lying, says: ["digest"], name: "/x@" + wrong)
     }

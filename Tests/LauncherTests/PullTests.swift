@@ -311,7 +311,10 @@ func layer(_ path: String, _ content: String) -> String { #"[{"path": "\#(path)"
         #expect(try world.sandbox(["pull", registry.address + "/x:1"]).status == 0)
         #expect(try world.sandbox(["push", registry.address + "/x:1", registry.address + "/y:2"]).status == 0)
         let read = try world.sh(
-            "skopeo inspect --tls-verify=false --format '{{.Digest}} {{len .Layers}} {{.Env}}' docker://\(registry.address)/y:2"
+            """
+            skopeo inspect --tls-verify=false --format '{{.Digest}} {{len .Layers}} {{.Env}}' \
+                docker://\(registry.address)/y:2
+            """
         )
         let own = try world.sh(
             "skopeo inspect --tls-verify=false --format '{{.Digest}}' docker://\(registry.address)/x:1")
