@@ -57,6 +57,7 @@ public struct ImageConfig: Codable, Equatable, Sendable {
         guard config.rootfs.layers.count == manifest.layers.count else {
             throw .layerCount(manifest: manifest.layers.count, config: config.rootfs.layers.count)
         }
+        guard Platform("\(config.platform)") == config.platform else { throw .invalid("a platform that is none") }
         for word in config.words where word.utf8.contains(0) { throw .invalid("a word with a NUL byte") }
         return config
     }

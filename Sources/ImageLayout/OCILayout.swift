@@ -66,7 +66,8 @@ struct OCILayout: Sendable {
     /// Entries of one name are one image for several platforms; entries of one digest are one image of several names.
     private static func images(of index: ImageIndex) -> [Image] {
         var images: [Image] = []
-        for entry in index.manifests where entry.type.map({ $0.isIndex || $0.isManifest }) ?? false {
+        // Nobody has so many; to tell them apart takes the square of their number.
+        for entry in index.manifests.prefix(1000) where entry.type.map({ $0.isIndex || $0.isManifest }) ?? false {
             let name = entry.annotations?[wholeNameKey] ?? entry.annotations?[nameKey]
             if let same = images.firstIndex(where: { $0.descriptors.map(\.digest) == [entry.digest] }) {
                 if let name, !images[same].names.contains(name) { images[same].names.append(name) }

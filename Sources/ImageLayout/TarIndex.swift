@@ -71,6 +71,10 @@ struct TarIndex {
 
     private mutating func addEntry(_ header: TarHeader) throws(LayoutError) {
         let name = path ?? header.name
+        // PATH_MAX of limits.h: no file can have it, and each is kept.
+        guard name.count < 4096, (target ?? header.target).count < 4096 else {
+            throw damaged("it has a name of more than 4095 bytes")
+        }
         let place = TreePath(name)
         let entry: Entry
         switch header.type {

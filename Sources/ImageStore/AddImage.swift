@@ -23,21 +23,27 @@ extension ImageStore {
     /// Brings an image in under a name, replacing an image of that name. Every blob is checked against its digest and
     /// size, and every layer against its uncompressed digest, while it streams; what is in the store already is not
     /// asked for again.
-    /// - Parameter mode: what trees are unpacked for. `.range` wants a user namespace with the ids of the archives mapped.
+    /// - Parameters:
+    ///   - expected: the digest of its index or manifest, where the name is none.
+    ///   - mode: what trees are unpacked for. `.range` wants a user namespace with the ids of the archives mapped.
     /// - Returns: whether anything was new.
-    /// - Throws: `ImageStoreError`; then no name has changed. Layers that were whole by then are kept.
+    /// - Throws: `ImageStoreError`, also where the one image there is has another platform; then no name has changed.
+    ///   Layers that were whole by then are kept.
     @discardableResult
     public func add(
-        _ source: any ImageSource, as reference: ImageReference, platform: Platform, mode: IdentityMode,
-        progress: (any LayerProgress)? = nil
+        _ source: any ImageSource, as reference: ImageReference, being expected: Digest? = nil, platform: Platform,
+        mode: IdentityMode, progress: (any LayerProgress)? = nil
     ) throws(ImageStoreError) -> Bool {
         do {
             let (bytes, type) = try source.root()
             let root = ContentDigest.of(bytes)
-            if let wanted = reference.digest, wanted != root {
+            if let wanted = reference.digest ?? expected, wanted != root {
                 throw ImageStoreError.wrongDigest(of: "\(reference)", wanted: wanted, found: root)
             }
             let image = try Documents(source, bytes, type, platform, root)
+            guard image.config.platform.fits(platform) else {
+                throw FormatError.noPlatform(wanted: platform, offered: [image.config.platform])
+            }
             let writing = try Writing(places)
             progress?.begin(image.manifest.layers)
             let layers = try addLayers(of: image, from: source, mode, writing, progress)
@@ -70,11 +76,13 @@ extension ImageStore {
         var distinct: [[LayerTransfer]] = []
         for (blob, content) in wanted {
             let layer = LayerTransfer(self, blob, content, mode, writing, source, progress)
-            guard let place = distinct.firstIndex(where: { $0[0].content == content }) else {
+            let isRelated = { (other: LayerTransfer) in other.content == content || other.blob.digest == blob.digest }
+            guard let place = distinct.firstIndex(where: { $0.contains(where: isRelated) }) else {
                 distinct.append([layer])
                 continue
             }
-            if !distinct[place].contains(where: { $0.blob.digest == blob.digest }) { distinct[place].append(layer) }
+            let isSame = { (other: LayerTransfer) in other.content == content && other.blob.digest == blob.digest }
+            if !distinct[place].contains(where: isSame) { distinct[place].append(layer) }
         }
         let sizes = Mutex<[Digest: Int64]>([:])
         try Workers.run(distinct, atOnce: Self.layersAtOnce) { layers in
@@ -91,17 +99,21 @@ extension ImageStore {
 }
 
 extension ImageStore {
-    /// The uncompressed size in bytes of a layer that an image here has.
-    func knownSize(_ content: Digest) throws -> Int64? {
+    /// The uncompressed size in bytes of a kept blob that is the layer `content`: as an image here has it, or read through.
+    /// Nothing but that says that the two belong together: a manifest and a config can name any of what is here.
+    /// - Throws: `.wrongDigest` where it is another layer.
+    func sizeOfKept(_ blob: Digest, as content: Digest) throws -> Int64 {
         for image in try images() {
-            if let layer = image.record?.layers.first(where: { $0.content == content }) { return layer.size }
+            let layers = image.record?.layers ?? []
+            if let layer = layers.first(where: { $0.content == content && $0.blob == blob }) { return layer.size }
         }
-        return nil
-    }
-
-    /// The uncompressed size of a kept layer, read through.
-    func measure(_ blob: String) throws -> Int64 {
-        try receive(try Self.open(blob), blob, keptAt: nil, into: nil, .single) { _ in }.contentSize
+        let path = places.blob(blob)
+        let sums = try receive(try Self.open(path), path, keptAt: nil, into: nil, .single) { _ in }
+        guard sums.content == content else {
+            throw ImageStoreError.wrongDigest(
+                of: "the layer \(blob.short), uncompressed,", wanted: content, found: sums.content)
+        }
+        return sums.contentSize
     }
 }
 

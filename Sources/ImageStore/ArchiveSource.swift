@@ -40,12 +40,14 @@ final class ArchiveSource {
 
     /// - Parameters:
     ///   - copy: where the bytes go as they are, before they are uncompressed.
-    ///   - limit: the most uncompressed bytes that are read.
+    ///   - limit: the most bytes that are read, compressed and uncompressed.
+    ///   - isLayer: of an image: then only what layers are compressed with is uncompressed.
     ///   - progress: told how many compressed bytes have been read so far.
     init(
-        _ input: SharedDescriptor, copy: SharedDescriptor?, limit: Int64, progress: @escaping (Int64) -> Void
+        _ input: SharedDescriptor, copy: SharedDescriptor?, limit: Int64, isLayer: Bool,
+        progress: @escaping (Int64) -> Void
     ) throws(Errno) {
-        ahead = try ReadAhead(input, copy: copy, limit: limit)
+        ahead = try ReadAhead(input, copy: copy, limit: limit, isLayer: isLayer)
         self.progress = progress
     }
 

@@ -8,6 +8,7 @@ import SandboxPolicy
 final class CompressedInput: CompressedBytes {
     private let file: SharedDescriptor
     private var copy: SharedDescriptor?
+    private let limit: Int64
     private let stop: Event
     private let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
     private let digest = ContentDigest()
@@ -22,7 +23,8 @@ final class CompressedInput: CompressedBytes {
     /// - Parameters:
     ///   - copy: where the bytes go as they are.
     ///   - stop: ends the wait for a pipe that gives nothing.
-    init(_ file: SharedDescriptor, copy: SharedDescriptor?, stop: Event) {
+    init(_ file: SharedDescriptor, copy: SharedDescriptor?, limit: Int64, stop: Event) {
+        self.limit = limit
         self.file = file
         self.copy = copy
         self.stop = stop
@@ -70,6 +72,11 @@ final class CompressedInput: CompressedBytes {
         }
         let bytes = UnsafeRawBufferPointer(rebasing: chunk[..<filled])
         size += Int64(filled)
+        // What uncompresses to nothing has a size, too.
+        if size > limit {
+            failure = .tooLarge(limit)
+            return nil
+        }
         digest.add(bytes)
         return bytes
     }

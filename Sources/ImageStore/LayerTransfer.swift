@@ -50,13 +50,14 @@ struct LayerTransfer: Sendable {
             let tree = try store.unpackKept(layer, mode, writing)
             try writing.keep(tree, as: treePath)
         }
-        let result = try size ?? store.knownSize(content) ?? store.measure(blobPath)
+        let result = try size ?? store.sizeOfKept(blob.digest, as: content)
         progress?.end(blob.digest, wasThere: wasThere)
         return result
     }
 
     /// Brings the blob in, and the tree where nobody else has made or makes it.
     private func bring(unpacking: Bool) throws -> Int64 {
+        if blob.size > store.limits.bytes { throw ImageStoreError.layerTooLarge(name, store.limits.bytes) }
         let blobAside = try writing.aside(in: places.blobs)
         let treeAside = try unpacking ? writing.aside(in: places.layers) : nil
         do {

@@ -33,13 +33,17 @@ final class ReadAhead: @unchecked Sendable {
     private let copy: SharedDescriptor?
     private let digest = ContentDigest()
     private let limit: Int64
+    private let isLayer: Bool
     private var size: Int64 = 0
     private var result: Result<ArchiveSource.Sums, ArchiveSource.Failure> = .failure(.stopped)
 
-    /// - Parameter limit: the most uncompressed bytes that are read.
-    init(_ file: SharedDescriptor, copy: SharedDescriptor?, limit: Int64) throws(Errno) {
+    /// - Parameters:
+    ///   - limit: the most bytes that are read, compressed and uncompressed.
+    ///   - isLayer: of an image: then only what layers are compressed with is uncompressed.
+    init(_ file: SharedDescriptor, copy: SharedDescriptor?, limit: Int64, isLayer: Bool) throws(Errno) {
         stop = try Event()
-        input = CompressedInput(file, copy: copy, stop: stop)
+        input = CompressedInput(file, copy: copy, limit: limit, stop: stop)
+        self.isLayer = isLayer
         self.limit = limit
         self.copy = copy
         for _ in slots { free.signal() }
@@ -83,7 +87,10 @@ final class ReadAhead: @unchecked Sendable {
         free.wait()
         guard let compression = input.compression() else { throw input.failure ?? .stopped }
         if input.size == 0 { throw .empty }
-        if !compression.isOfLayers { input.keepsNothing() }
+        if !compression.isOfLayers {
+            if isLayer { throw .damaged("it is compressed in a way that layers of images are not") }
+            input.keepsNothing()
+        }
         let decompressor = compression.decompressor(of: input)
         while true {
             let slot = slots[index % slots.count]

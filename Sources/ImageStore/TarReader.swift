@@ -45,6 +45,7 @@ final class TarReader {
         case damaged(String)
         case noEntries
         case tooManyEntries
+        case tooManyBytes
         case write(Errno)
         /// An entry of this name can't be laid out.
         case entry([UInt8], EntryFault)

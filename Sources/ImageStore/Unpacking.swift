@@ -10,14 +10,14 @@ extension ImageStore {
         _ input: SharedDescriptor, _ file: String, keptAt blob: String?, into tree: String, _ mode: IdentityMode,
         _ progress: @escaping (Int64) -> Void
     ) throws(ImageStoreError) -> ArchiveSource.Sums {
-        try receive(input, Self.name(of: file), keptAt: blob, into: tree, mode, progress)
+        try receive(input, Self.name(of: file), isLayer: false, keptAt: blob, into: tree, mode, progress)
     }
 
     /// Reads an archive to its end: keeps it at `blob`, and unpacks it into the new folder `tree`, as far as these are
     /// given.
     func receive(
-        _ input: SharedDescriptor, _ name: String, keptAt blob: String?, into tree: String?, _ mode: IdentityMode,
-        _ progress: @escaping (Int64) -> Void
+        _ input: SharedDescriptor, _ name: String, isLayer: Bool = true, keptAt blob: String?, into tree: String?,
+        _ mode: IdentityMode, _ progress: @escaping (Int64) -> Void
     ) throws(ImageStoreError) -> ArchiveSource.Sums {
         var copy: SharedDescriptor?
         var unpacker: Unpacker?
@@ -32,7 +32,7 @@ extension ImageStore {
                 let root = SharedDescriptor(try Descriptor.open(tree, [.readOnly, .directory, .noFollow]))
                 unpacker = try Unpacker(root: root, mode: mode)
             }
-            source = try ArchiveSource(input, copy: copy, limit: limits.bytes, progress: progress)
+            source = try ArchiveSource(input, copy: copy, limit: limits.bytes, isLayer: isLayer, progress: progress)
         } catch { throw .writing("write to", places.data, error) }
         if var laying = unpacker { try layEntries(of: source, name, by: &laying) }
         guard let sums = source.finish() else { throw failure(of: source, name, otherwise: .notTar(name)) }
@@ -44,10 +44,14 @@ extension ImageStore {
     ) throws(ImageStoreError) {
         let reader = TarReader(source)
         var entries = 0
+        var size: Int64 = 0
         do throws(TarReader.Failure) {
             try reader.open()
             while let entry = try reader.next(isFirst: entries == 0) {
                 entries += 1
+                // Holes cost no bytes of the archive, but of everybody who reads the file.
+                size += min(max(entry.size, 0), limits.bytes + 1)
+                if size > limits.bytes { throw .tooManyBytes }
                 // A tree walk opens a folder or two for an entry. To jump about in deep ones takes time without end.
                 if entries > limits.entries || unpacker.foldersOpened / 16 > limits.entries { throw .tooManyEntries }
                 try lay(entry, unpacker: &unpacker, reader, name)
@@ -86,6 +90,7 @@ extension ImageStore {
         case .source: return self.failure(of: source, name, otherwise: .notTar(name))
         case .notTar: return .notTar(name)
         case .noEntries: return .noEntries(name)
+        case .tooManyBytes: return .layerTooLarge(name, limits.bytes)
         case .tooManyEntries: return .tooManyEntries(name, limits.entries)
         case .damaged(let reason): return .damaged(name, reason)
         case .write(let errno): return .writing("write to", places.data, errno)

@@ -16,10 +16,10 @@ public struct Damage: Equatable, Sendable {
 extension ImageStore {
     /// Reads all of the store. An unpacked layer is compared with a new unpacking of its blob.
     /// - Parameters:
-    ///   - fetch: where an image can be had anew, to repair it; nil repairs nothing.
+    ///   - fetch: where an image can be had anew by its name and digest, to repair it; nil repairs nothing.
     ///   - progress: told what is being looked at.
     public func verify(
-        repairing fetch: ((ImageReference) -> (any ImageSource)?)?, modes: [IdentityMode],
+        repairing fetch: ((ImageReference, Digest) -> (any ImageSource)?)?, modes: [IdentityMode],
         progress: (String) -> Void = { _ in }
     ) throws(ImageStoreError) -> [Damage] {
         let writing = try Writing(places)
@@ -77,13 +77,16 @@ extension ImageStore {
     /// Gets what is damaged anew, from where the image came from.
     private func repairBlobs(
         _ bad: [(digest: Digest, why: String)], _ reference: ImageReference, _ record: ImageRecord,
-        _ fetch: ((ImageReference) -> (any ImageSource)?)?, _ modes: [IdentityMode], _ writing: Writing
+        _ fetch: ((ImageReference, Digest) -> (any ImageSource)?)?, _ modes: [IdentityMode], _ writing: Writing
     ) throws -> [Damage] {
         var damages = bad.map { Damage(what: "blob \($0.digest.short) of \(reference)", why: $0.why, remains: true) }
-        guard let fetch, let platform = Platform(record.platform), let mode = modes.first, let source = fetch(reference)
+        guard let fetch, let platform = Platform(record.platform), let mode = modes.first,
+            let source = fetch(reference, record.root)
         else { return damages }
         for blob in bad { _ = try writing.remove(places.blob(blob.digest)) { false } }
-        do throws(ImageStoreError) { try add(source, as: reference, platform: platform, mode: mode) } catch {
+        do throws(ImageStoreError) {
+            try add(source, as: reference, being: record.root, platform: platform, mode: mode)
+        } catch {
             damages.append(Damage(what: "image \(reference)", why: "it can't be got anew: \(error)", remains: true))
             return damages
         }
@@ -107,7 +110,14 @@ extension ImageStore {
                         continue
                     }
                     progress("layer \(layer.content.short)")
-                    let fresh = try unpackKept(layer, mode, writing)
+                    let fresh: String
+                    do { fresh = try unpackKept(layer, mode, writing) } catch ImageStoreError.changedBlob {
+                        damages.append(
+                            Damage(
+                                what: "layer \(layer.content.short) (\(mode.rawValue))",
+                                why: "its blob \(layer.blob.short) holds another", remains: true))
+                        continue
+                    }
                     defer { writing.discard([fresh]) }
                     guard let difference = try TreeComparison.firstDifference(path, fresh) else { continue }
                     var damage = Damage(

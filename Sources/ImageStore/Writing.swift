@@ -18,8 +18,12 @@ final class Writing: Sendable {
         do throws(Errno) {
             let folders = [places.images, places.blobs, places.layers, places.setup]
             for folder in [places.data] + folders { try Files.makeDirectories(folder) }
-            let owner = try FileStatus.of(places.data).owner
-            guard owner == Process.effectiveUser else { throw .permission }
+            let status = try FileStatus.of(places.data)
+            guard status.owner == Process.effectiveUser else { throw .permission }
+            // Set-id files of layers are for nobody else, whoever made the folder.
+            if status.permissions & 0o077 != 0 {
+                try Descriptor.open(places.data, [.readOnly, .directory]).setMode(0o700)
+            }
             claim = try Claim(places)
         } catch { throw .writing("write to", places.data, error) }
         try checkVersion()

@@ -74,7 +74,9 @@ extension RegistryClient {
             throw .final(.badAnswer(host: endpoint.server, "the realm for its tokens is no address of http or https"))
         }
         let credentials = try credentials()
-        if credentials != nil, !realm.isEncrypted, !isPlain, !endpoint.insecure {
+        // Also without credentials: a registry must not send us about in the network that this machine is in.
+        let isOpen = isPlain || endpoint.insecure
+        if !realm.isEncrypted, !isOpen || (credentials != nil && realm.server != endpoint.server) {
             throw .final(
                 .redirection(
                     host: endpoint.server, "to plain http at \(realm.server) for a token; no credentials go there"))

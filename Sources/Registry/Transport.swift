@@ -51,6 +51,9 @@ final class Transport: Sendable {
             if request.address.isEncrypted, !next.isEncrypted {
                 throw refused("from https to plain http at \(next.server), which is not followed")
             }
+            if case .bytes = request.body, !next.hasOrigin(of: first) {
+                throw refused("to \(next.server) with what it was sent, which may be a secret")
+            }
             if visited.contains(next) { throw refused("in a circle over \(next.server)") }
             if visited.count > Self.redirectionLimit { throw refused("more than \(Self.redirectionLimit) times") }
             visited.append(next)

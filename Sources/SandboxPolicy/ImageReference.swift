@@ -33,16 +33,25 @@ public struct ImageReference: Hashable, Sendable, CustomStringConvertible {
     /// Where images come from whose name has no registry in it.
     public static let defaultRegistry = "docker.io"
 
+    /// What the names of images begin with that have none, and are run from where they are.
+    public static let madeUpPrefix = "sandbox-layout/"
+    public var isMadeUp: Bool { name.hasPrefix(Self.madeUpPrefix) }
+
     private static func familiar(_ name: Substring) -> String {
-        for prefix in ["docker.io/library/", "index.docker.io/library/", "docker.io/", "index.docker.io/"]
-        where name.hasPrefix(prefix) {
-            return String(name.dropFirst(prefix.utf8.count))
+        for prefix in ["docker.io/", "index.docker.io/"] where name.hasPrefix(prefix) {
+            let rest = name.dropFirst(prefix.utf8.count)
+            let official = rest.hasPrefix("library/") ? rest.dropFirst(8) : rest
+            if !official.contains("/") { return String(official) }
+            // Without docker.io it would be the name of another registry's image.
+            return registry(of: rest) == nil && !rest.hasPrefix("library/") ? String(rest) : String(name)
         }
         return String(name)
     }
 
     /// The registry that the name begins with, as `localhost:5000`; nil for a short name.
-    public var registry: String? {
+    public var registry: String? { Self.registry(of: name[...]) }
+
+    private static func registry(of name: Substring) -> String? {
         guard let slash = name.firstIndex(of: "/") else { return nil }
         let first = name[..<slash]
         return first.contains(".") || first.contains(":") || first == "localhost" ? String(first) : nil
@@ -92,12 +101,14 @@ public struct ImageReference: Hashable, Sendable, CustomStringConvertible {
     private static func isTag(_ tag: Substring) -> Bool {
         guard let first = tag.first, tag.utf8.count <= 128, first != ".", first != "-" else { return false }
         return tag.allSatisfy {
-            isAlphanumeric($0) || ("A"..."Z").contains($0) || $0 == "." || $0 == "_" || $0 == "-"
+            isAlphanumeric($0) || $0.utf8.count == 1 && ("A"..."Z").contains($0) || $0 == "." || $0 == "_" || $0 == "-"
         }
     }
 
+    /// By bytes: a letter with a mark on it is a character between a and z, too.
     private static func isAlphanumeric(_ character: Character) -> Bool {
-        ("a"..."z").contains(character) || ("0"..."9").contains(character)
+        character.utf8.count == 1
+            && (("a"..."z").contains(character) || ("0"..."9").contains(character))
     }
 }
 
@@ -175,6 +186,13 @@ public struct ImageRecord: Equatable, Sendable {
             layers.append(Layer(content: content, blob: blob, size: size))
         }
         guard let file = SettingsFile(encoded: Words.join(Array(words[(6 + 3 * count)...]))) else { return nil }
+        // Whatever got into a record: an image says no more than how it wants to be run.
+        guard
+            file.settings.allSatisfy({
+                $0.origin.level == Origin.image("").level
+                    && [.env, .entrypoint, .command, .user, .workdir].contains($0.option)
+            })
+        else { return nil }
         settings = file.settings
     }
 

@@ -86,7 +86,7 @@ public struct SettingsFile: Equatable, Sendable {
     public init?(encoded: [UInt8]) {
         let words = Words.split(encoded)
         guard words.count >= 2, words[0] == Self.signature, let count = Int(words[1]), count >= 0,
-            words.count >= 2 + 2 * count, (words.count - 2 - 2 * count) % 3 == 0
+            count <= words.count / 2, words.count >= 2 + 2 * count, (words.count - 2 - 2 * count) % 3 == 0
         else { return nil }
         dependencies = []
         settings = []

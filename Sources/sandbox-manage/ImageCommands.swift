@@ -15,6 +15,20 @@ func imageReference(_ name: String) throws -> ImageReference {
     return reference
 }
 
+/// A name that an image is given. Those that `run` makes up for layouts are not for others to have.
+func newImageReference(_ name: String) throws -> ImageReference {
+    let reference = try imageReference(name)
+    if reference.isMadeUp { throw ReservedName(name: name) }
+    return reference
+}
+
+struct ReservedName: Error, CustomStringConvertible {
+    let name: String
+    var description: String {
+        "\(quoted(name)): names that begin with \(ImageReference.madeUpPrefix) are for images run in place; choose another"
+    }
+}
+
 private func platform(_ text: String?) throws -> Platform {
     guard let text else { return .host }
     guard let platform = Platform(text) else {
@@ -47,7 +61,7 @@ private struct Puller {
     }
 
     func pull(_ word: String, _ platform: Platform) throws {
-        let reference = try imageReference(word)
+        let reference = try newImageReference(word)
         let source = try source(reference, word)
         let progress = TransferProgress("\(reference)", isQuiet: isQuiet)
         defer { progress.close() }
@@ -60,6 +74,15 @@ private struct Puller {
             if case .retrying(let reason, let seconds) = event, !isQuiet {
                 Invocation.say("\(reason); trying again in \(Int(seconds.rounded(.up))) s")
             }
+        }
+    }
+
+    /// The very image, whatever the name stands for in its registry by now.
+    func sourceForRepair(_ reference: ImageReference, _ digest: Digest) -> (any ImageSource)? {
+        guard let pinned = ImageReference("\(reference.name)@\(digest)") else { return nil }
+        do { return try source(pinned) } catch {
+            Invocation.say("\(reference) can't be got anew: \(error)")
+            return nil
         }
     }
 
@@ -164,7 +187,7 @@ struct TagCommand: ParsableCommand {
     @ArgumentParser.Argument(help: "NAME[:TAG]") var newName: String
 
     func run() throws {
-        let new = try imageReference(newName)
+        let new = try newImageReference(newName)
         if new.digest != nil { throw ValidationError("a digest can't be given as a name; give NAME[:TAG]") }
         try ImageStore().tag(try imageReference(name), as: new)
     }
@@ -197,7 +220,7 @@ struct PruneCommand: ParsableCommand {
         _ = try UserNamespace.enter(preferring: nil)
         let store = try ImageStore()
         if all {
-            for image in try store.images() where image.reference.name.hasPrefix("layout/") {
+            for image in try store.images() where image.reference.isMadeUp {
                 do throws(ImageStoreError) { try store.remove(image.reference) } catch .imageInUse { continue }
             }
         }
@@ -252,9 +275,10 @@ struct VerifyCommand: ParsableCommand {
         defer { progress.close() }
         // Trees of ids that are not mapped here can't be compared.
         let modes: [IdentityMode] = puller.mode == .range ? [.range, .single] : [.single]
+        var fetch: ((ImageReference, Digest) -> (any ImageSource)?)?
+        if repair { fetch = puller.sourceForRepair }
         let damages = try puller.store.verify(
-            repairing: repair ? { reference in try? puller.source(reference) } : nil, modes: modes,
-            progress: { progress.advance(label: $0, to: 0) })
+            repairing: fetch, modes: modes, progress: { progress.advance(label: $0, to: 0) })
         progress.close()
         if format == .json || !damages.isEmpty {
             let rows = damages.map { Row(what: $0.what, why: $0.why, repaired: !$0.remains) }
@@ -324,7 +348,7 @@ struct LoadCommand: ParsableCommand {
 
     func run() throws {
         let wanted = try sandbox_manage.platform(platform)
-        let given = try name.map(imageReference)
+        let given = try name.map(newImageReference)
         if input == "-", isatty(0) == 1 {
             throw ValidationError("an archive is not typed in: give -i FILE, or redirect the input")
         }
@@ -335,7 +359,7 @@ struct LoadCommand: ParsableCommand {
             throw ValidationError("there are \(images.count) images; a name can be given to one alone")
         }
         for (place, image) in images.enumerated() {
-            let names = given.map { [$0] } ?? image.references
+            let names = try given.map { [$0] } ?? image.references.map { try newImageReference("\($0)") }
             if names.isEmpty {
                 throw ValidationError(
                     "image \(place + 1) has no name\(Self.tags(image)); give one, as sandbox load -i \(input) NAME:TAG")

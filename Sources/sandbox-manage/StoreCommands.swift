@@ -15,7 +15,7 @@ struct ImportCommand: ParsableCommand {
     @ArgumentParser.Argument(help: "NAME[:TAG]") var name: String
 
     func run() throws {
-        let reference = try imageReference(name)
+        let reference = try newImageReference(name)
         let mode = try UserNamespace.enter(preferring: nil)
         let progress = TransferProgress("\(reference)", isQuiet: isatty(2) != 1)
         defer { progress.close() }
@@ -108,7 +108,7 @@ func list<Row: Codable>(_ rows: [Row], _ format: ListFormat, header: [String], c
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         encoder.dateEncodingStrategy = .iso8601
-        print(String(decoding: try encoder.encode(rows), as: UTF8.self))
+        print(terminalSafe(try encoder.encode(rows)))
         return
     }
     let table = [header] + rows.map(cells)

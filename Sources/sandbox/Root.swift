@@ -26,7 +26,7 @@ struct Root {
             throw UsageError("--pull \(quoted(last(.pull) ?? "")): must be missing, always or never")
         }
         let platform = last(.platform)
-        if pull != .always, let record = record(reference, manage), platform == nil || platform == record.platform {
+        if pull != .always, let record = record(reference, manage), fits(record.platform, platform) {
             return image(reference, record)
         }
         if pull == .never { throw RunError("image \(quoted(word)) not found" + hint(word, manage.places)) }
@@ -37,6 +37,12 @@ struct Root {
             throw RunError("image \(quoted(word)) was removed meanwhile; try again")
         }
         return image(reference, record)
+    }
+
+    /// Whether an image of one platform is what was asked for: a variant counts only where both name one.
+    private static func fits(_ own: String, _ wanted: String?) -> Bool {
+        guard let wanted else { return true }
+        return own == wanted || own.hasPrefix(wanted + "/") || wanted.hasPrefix(own + "/")
     }
 
     private static func image(_ reference: ImageReference, _ record: ImageRecord) -> Root {
@@ -111,7 +117,7 @@ struct Layout {
         var folder = ""
         do throws(Errno) { folder = try Process.currentFolder() } catch {}
         let key = ([word, rest.hasPrefix("/") ? "" : folder] + stamps).joined(separator: "\u{0}")
-        guard let reference = ImageReference("layout/" + Places.key(key)) else { return nil }
+        guard let reference = ImageReference(ImageReference.madeUpPrefix + Places.key(key)) else { return nil }
         self.reference = reference
     }
 }

@@ -167,4 +167,53 @@ extension MadeImage: @unchecked Sendable {}
         #expect(try store.images().count == 6)
         #expect(try store.verify(repairing: nil, modes: [.single]) == [])
     }
+
+    /// A manifest and a config can name anything that is here: only what has been seen together belongs together.
+    @Test func aLayerOfAnotherImageIsNotToBeHad() throws {
+        let secret = try MadeImage([layer("secret")])
+        try add(secret, "secret")
+        let mine = layer("mine")
+        try add(try MadeImage([mine]), "mine")
+        let stolen = try MadeImage([mine], claimed: [secret.manifest.layers[0].digest])
+        let twice = try MadeImage(
+            [mine, mine], claimed: [ContentDigest.of(Data(mine)), secret.manifest.layers[0].digest])
+        for image in [stolen, twice] {
+            let reference = try world.reference("evil")
+            #expect(throws: ImageStoreError.self) {
+                try world.store.add(image, as: reference, platform: .host, mode: .single)
+            }
+            #expect(throws: ImageStoreError.self) { try world.store.record(reference) }
+        }
+    }
+
+    @Test func aPlatformCanNotWriteTheRecord() throws {
+        let image = try MadeImage([layer("f")])
+        let text = String(decoding: canonicalJSON(ImageConfig(platform: .host, layers: [])), as: UTF8.self)
+            .replacingOccurrences(of: "amd64", with: "amd64\\u00001")
+            .replacingOccurrences(of: "[]", with: "[\"\(image.manifest.layers[0].digest)\"]")
+        let config = Data(text.utf8)
+        image.blobs[ContentDigest.of(config)] = config
+        image.manifest.config = BlobDescriptor(.ociConfig, ContentDigest.of(config), size: Int64(config.count))
+        #expect(try failure(image) == .fetching("not an image: a platform that is none"))
+    }
+
+    @Test func aLayerInXzIsNone() throws {
+        let file = try world.write("x.tar", layer("f"))
+        try world.sh("xz -k '\(file)'")
+        let image = try MadeImage([try Files.read(file + ".xz")], claimed: [ContentDigest.of(Data(layer("f")))])
+        guard case .damaged = try failure(image) else {
+            Issue.record("not told as damaged")
+            return
+        }
+    }
+
+    @Test func aBlobLargerThanTheLimitIsNotAskedFor() throws {
+        let image = try MadeImage([layer("f")])
+        image.manifest.layers[0].size = 1 << 62
+        guard case .layerTooLarge = try failure(image) else {
+            Issue.record("not told as too large")
+            return
+        }
+        #expect(image.asked.withLock { $0 } == [])
+    }
 }

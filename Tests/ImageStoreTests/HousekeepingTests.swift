@@ -114,7 +114,7 @@ import Testing
         try world.sh("chmod u+w '\(tree)'; cd '\(tree)'; \(change)")
         let found = try world.store.verify(repairing: nil, modes: [.single])
         #expect(found.count == 1 && found.allSatisfy(\.remains))
-        #expect(try world.store.verify(repairing: { _ in nil }, modes: [.single]).map(\.remains) == [false])
+        #expect(try world.store.verify(repairing: { _, _ in nil }, modes: [.single]).map(\.remains) == [false])
         #expect(try world.store.verify(repairing: nil, modes: [.single]) == [])
         #expect(Files.text(tree + "/f") == "content")
     }
@@ -125,7 +125,7 @@ import Testing
         let blob = world.places.blob(image.manifest.layers[0].digest)
         try Files.replace(blob, with: [1])
         #expect(try world.store.verify(repairing: nil, modes: [.single]).map(\.remains) == [true])
-        #expect(try world.store.verify(repairing: { _ in image }, modes: [.single]).map(\.remains) == [false])
+        #expect(try world.store.verify(repairing: { _, _ in image }, modes: [.single]).map(\.remains) == [false])
         #expect(try world.store.verify(repairing: nil, modes: [.single]) == [])
     }
 }

@@ -144,7 +144,9 @@ func layer(_ path: String, _ content: String) -> String { #"[{"path": "\#(path)"
     @Test func quietIsQuiet() throws {
         let registry = try LoopbackRegistry(world)
         try registry.serve(world, "x", image("one"))
-        for words in [["run", "--quiet", registry.address + "/x:1", "true"], ["pull", "-q", registry.address + "/x:1"]] {
+        for words in [
+            ["run", "--quiet", registry.address + "/x:1", "true"], ["pull", "-q", registry.address + "/x:1"],
+        ] {
             let outcome = try world.sandbox(words)
             #expect(outcome.status == 0 && outcome.output.isEmpty && outcome.errors.isEmpty, "\(outcome.errors)")
         }
@@ -272,6 +274,20 @@ func layer(_ path: String, _ content: String) -> String { #"[{"path": "\#(path)"
         #expect(other.status == 125 && other.errors.contains("nonsense"), "\(other.errors)")
     }
 
+    @Test func aVariantCountsOnlyWhereBothNameOne() throws {
+        let registry = try LoopbackRegistry(world)
+        try registry.serve(world, "x", image("one", #", "platform": "linux/arm64/v8""#))
+        let name = registry.address + "/x:1"
+        #expect(try runWho(["--platform", "linux/arm64"], name).output == "one")
+        registry.stop()
+        for platform in ["linux/arm64", "linux/arm64/v8"] {
+            let again = try runWho(["--platform", platform, "--pull", "never"], name)
+            #expect(again.output == "one", "\(again.errors)")
+        }
+        let other = try runWho(["--platform", "linux/arm", "--pull", "never"], name)
+        #expect(other.status == 125 && other.errors.contains("not found"), "\(other.errors)")
+    }
+
     @Test func whatIsPushedIsRead() throws {
         let registry = try LoopbackRegistry(world)
         #expect(try world.sandbox(["import", "root.tar", "mine:1"]).status == 0)
@@ -295,9 +311,13 @@ func layer(_ path: String, _ content: String) -> String { #"[{"path": "\#(path)"
         #expect(try world.sandbox(["pull", registry.address + "/x:1"]).status == 0)
         #expect(try world.sandbox(["push", registry.address + "/x:1", registry.address + "/y:2"]).status == 0)
         let read = try world.sh(
-            "skopeo inspect --tls-verify=false --format '{{.Digest}} {{len .Layers}} {{.Env}}' docker://\(registry.address)/y:2"
+            """
+            skopeo inspect --tls-verify=false --format '{{.Digest}} {{len .Layers}} {{.Env}}' \
+                docker://\(registry.address)/y:2
+            """
         )
-        let own = try world.sh("skopeo inspect --tls-verify=false --format '{{.Digest}}' docker://\(registry.address)/x:1")
+        let own = try world.sh(
+            "skopeo inspect --tls-verify=false --format '{{.Digest}}' docker://\(registry.address)/x:1")
         #expect(read.output.hasPrefix(own.lines.first ?? "-") && read.output.contains("2 [A=b]"), "\(read)")
     }
 }
