@@ -78,10 +78,17 @@ struct PolicyTests {
             #expect(cut == nil || cut?.settings.count ?? 0 < 2 || cut != file)
         }
         let digest = try #require(Digest("sha256:" + String(repeating: "a", count: 64)))
-        let record = ImageRecord(
-            root: digest, manifest: digest, config: digest, platform: "linux/amd64",
-            layers: [.init(content: digest, blob: digest, size: 5)], settings: file.settings)
-        #expect(ImageRecord(encoded: record.encoded) == record)
+        func record(_ settings: [Setting]) -> ImageRecord {
+            ImageRecord(
+                root: digest, manifest: digest, config: digest, platform: "linux/amd64",
+                layers: [.init(content: digest, blob: digest, size: 5)], settings: settings)
+        }
+        let own = record([Setting(.env, "A=\n", .image("i")), Setting(.user, "1", .image("i"))])
+        #expect(ImageRecord(encoded: own.encoded) == own)
+        // An image opens nothing, whatever its record says.
+        for setting in [Setting(.env, "A=b", .profile("p")), Setting(.network, "host", .image("i"))] {
+            #expect(ImageRecord(encoded: record([setting]).encoded) == nil)
+        }
         #expect(Digest("sha256:../../x") == nil)
     }
 }
