@@ -44,7 +44,8 @@ extension ImageStore {
         return (manifest, bytes)
     }
 
-    /// Gives `body` the layers of an image as folders, lowest first, unpacked for `mode`. Nobody removes them meanwhile.
+    /// Gives `body` the layers of an image as folders, lowest first, unpacked for `mode`. Nobody removes them
+    /// meanwhile.
     /// - Throws: `ImageStoreError`, or what `body` throws.
     public func withFolders(
         of reference: ImageReference, mode: IdentityMode, _ body: ([String]) throws -> Void

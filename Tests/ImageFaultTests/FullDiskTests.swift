@@ -9,8 +9,8 @@ import Testing
 
     init() throws { world = try World() }
 
-    /// Runs one command on a tmpfs that grows until it succeeds, in a user namespace with one id. Prints a line for each
-    /// attempt: the disk's size, status, number of lines said, what was said, and what is left unfinished.
+    /// Runs one command on a tmpfs that grows until it succeeds, in a user namespace with one id. Prints a line for
+    /// each attempt: the disk's size, status, number of lines said, what was said, and what is left unfinished.
     private static let script = """
         data=$PWD/disk
         mkdir -p "$data"
