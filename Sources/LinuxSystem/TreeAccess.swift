@@ -242,14 +242,6 @@ public struct Timestamp: Equatable, Sendable {
         self.nanoseconds = min(max(nanoseconds, 0), 999_999_999)
     }
 
-    /// - Parameter nanoseconds: since the epoch, as `FileStatus` has them.
-    public init(nanoseconds: Int64) {
-        let part = nanoseconds % 1_000_000_000
-        self.init(
-            seconds: nanoseconds / 1_000_000_000 - (part < 0 ? 1 : 0),
-            nanoseconds: Int(part < 0 ? part + 1_000_000_000 : part))
-    }
-
     init(_ time: timespec) { self.init(seconds: Int64(time.tv_sec), nanoseconds: Int(time.tv_nsec)) }
 
     /// Since the epoch; the nearest that there is for a moment beyond what 64 bits reach. Any user can set such a time.

@@ -342,7 +342,7 @@ struct ImportTests {
         tar.file("home/again/f", "x")
         let reference = try world.reference("x")
         try world.store.importTar(from: try world.write("x.tar", tar.finished), as: reference, mode: .range)
-        let tree = world.places.layer(try #require(try world.store.record(reference).layers.first), .range)
+        let tree = world.places.layer(try #require(try world.store.record(reference).layers.first).content, .range)
         #expect(
             try world.sh(
                 "cd '\(tree)'; stat -c '%n %a %u %g' home home/f home/roots home/link home/pipe home/again/f home/again"

@@ -151,7 +151,7 @@ struct UmociTests {
     private func layer(_ content: [UInt8], _ name: String) throws -> String {
         let reference = try world.reference(name)
         try world.store.importTar(from: try world.write(name + ".tar", content), as: reference, mode: mode)
-        return world.places.layer(try #require(try world.store.record(reference).layers.first), mode)
+        return world.places.layer(try #require(try world.store.record(reference).layers.first).content, mode)
     }
 
     @Test(.enabled(if: isInstalled("umoci"), "umoci is not here"))
