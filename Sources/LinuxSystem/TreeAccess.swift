@@ -211,11 +211,9 @@ extension Descriptor {
         return try call { unsafe Glibc.read(number, room.baseAddress, room.count) }
     }
 
-    /// Has the kernel begin to write what this file has in memory, and does not wait (sync_file_range(2)).
-    public borrowing func startWriteBack() throws(Errno) {
-        let number = raw
-        try call { sync_file_range(number, 0, 0, UInt32(SB_SYNC_FILE_RANGE_WRITE)) }
-    }
+    /// Has the kernel begin to write what this file has in memory, and does not wait (sync_file_range(2)). A mere hint:
+    /// what goes wrong in writing, the next `sync` says.
+    public borrowing func startWriteBack() { _ = sync_file_range(raw, 0, 0, UInt32(SB_SYNC_FILE_RANGE_WRITE)) }
 
     /// Opens the folder that holds this one, wherever that is: for folders that nobody moves.
     public borrowing func openParent() throws(Errno) -> Descriptor {
