@@ -91,7 +91,7 @@ public struct FlatTar {
         return TarStreamEntry(
             path: node.path.isRoot ? [UInt8(ascii: ".")] : node.path.bytes, kind: kind,
             permissions: status.permissions, owner: status.owner, group: status.group,
-            modified: Timestamp(nanoseconds: status.modified), attributes: attributes)
+            modified: status.modificationTime, attributes: attributes)
     }
 
     private mutating func kind(_ node: MergedTree.Node) throws(Errno) -> TarStreamEntry.Kind? {

@@ -4,6 +4,12 @@ import Decompression
 import LinuxSystem
 import SandboxPolicy
 
+/// When what has been copied or laid is begun to be written to the disk, so that little is left to flush at the end.
+enum WriteBack {
+    /// Bytes of one file.
+    static let step = 4 << 20
+}
+
 /// One reading of a file, from where it stands to its end.
 final class CompressedInput: CompressedBytes {
     private let file: SharedDescriptor
@@ -14,6 +20,9 @@ final class CompressedInput: CompressedBytes {
     private let digest = ContentDigest()
     /// Read to find out what it is, and not given out yet.
     private var start: UnsafeRawBufferPointer?
+
+    /// Bytes copied since the kernel was last told to write them.
+    private var unwritten = 0
 
     /// Bytes read.
     private(set) var size: Int64 = 0
@@ -43,9 +52,15 @@ final class CompressedInput: CompressedBytes {
         let bytes = start ?? read()
         start = nil
         guard let bytes else { return nil }
-        do throws(Errno) { try copy?.descriptor.write(bytes.bytes) } catch {
+        guard let copy else { return bytes }
+        do throws(Errno) { try copy.descriptor.write(bytes.bytes) } catch {
             failure = .copy(error)
             return nil
+        }
+        unwritten += bytes.count
+        if unwritten >= WriteBack.step {
+            unwritten = 0
+            copy.descriptor.startWriteBack()
         }
         return bytes
     }

@@ -103,13 +103,11 @@ final class TarReader {
     /// offset of the byte behind the last entry. For use behind the last entry.
     var endOfEntries: Int64 { archive_read_header_position(archive) }
 
-    /// Files from this size on begin to go to the disk when they are whole, so that less is left to flush at the end.
-    private static let large: Int64 = 1 << 20
-
     /// Writes the content of the current entry, with its holes.
     /// - Parameter size: what it comes to.
     func copyContent(to file: borrowing Descriptor, size: Int64) throws(Failure) {
         var end: Int64 = 0
+        var unwritten = 0
         while true {
             var start: UnsafeRawPointer?
             var count = 0
@@ -117,16 +115,18 @@ final class TarReader {
             reach = Self.longestHeader
             switch archive_read_data_block(archive, &start, &count, &offset) {
             case ARCHIVE_EOF:
-                do throws(Errno) {
-                    if end != size { try file.setSize(size) }
-                    if size >= Self.large { try file.startWriteBack() }
-                } catch { throw .write(error) }
+                do throws(Errno) { if end != size { try file.setSize(size) } } catch { throw .write(error) }
                 return
             case ARCHIVE_OK, ARCHIVE_WARN:
                 do throws(Errno) {
                     try file.write(UnsafeRawBufferPointer(start: start, count: count).bytes, at: offset)
                 } catch { throw .write(error) }
                 end = max(end, offset + Int64(count))
+                unwritten += count
+                if unwritten >= WriteBack.step || end == size && size >= WriteBack.step / 4 {
+                    unwritten = 0
+                    file.startWriteBack()
+                }
             default: throw failure(atStart: false)
             }
         }

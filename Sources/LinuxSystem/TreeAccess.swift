@@ -211,11 +211,9 @@ extension Descriptor {
         return try call { unsafe Glibc.read(number, room.baseAddress, room.count) }
     }
 
-    /// Has the kernel begin to write what this file has in memory, and does not wait (sync_file_range(2)).
-    public borrowing func startWriteBack() throws(Errno) {
-        let number = raw
-        try call { sync_file_range(number, 0, 0, UInt32(SB_SYNC_FILE_RANGE_WRITE)) }
-    }
+    /// Has the kernel begin to write what this file has in memory, and does not wait (sync_file_range(2)). A mere hint:
+    /// what goes wrong in writing, the next `sync` says.
+    public borrowing func startWriteBack() { _ = sync_file_range(raw, 0, 0, UInt32(SB_SYNC_FILE_RANGE_WRITE)) }
 
     /// Opens the folder that holds this one, wherever that is: for folders that nobody moves.
     public borrowing func openParent() throws(Errno) -> Descriptor {
@@ -240,14 +238,6 @@ public struct Timestamp: Equatable, Sendable {
     public init(seconds: Int64, nanoseconds: Int) {
         self.seconds = seconds
         self.nanoseconds = min(max(nanoseconds, 0), 999_999_999)
-    }
-
-    /// - Parameter nanoseconds: since the epoch, as `FileStatus` has them.
-    public init(nanoseconds: Int64) {
-        let part = nanoseconds % 1_000_000_000
-        self.init(
-            seconds: nanoseconds / 1_000_000_000 - (part < 0 ? 1 : 0),
-            nanoseconds: Int(part < 0 ? part + 1_000_000_000 : part))
     }
 
     init(_ time: timespec) { self.init(seconds: Int64(time.tv_sec), nanoseconds: Int(time.tv_nsec)) }

@@ -7,7 +7,7 @@ import SandboxPolicy
 
 @testable import ImageStore
 
-/// A folder of this process in memory, with a file that no archive may touch beside the tree that each may fill.
+/// The folder SANDBOX_FUZZ_FOLDER, with a file that no archive may touch beside the tree that each may fill.
 private struct Playground {
     let folder: String
     let store: ImageStore
@@ -42,7 +42,7 @@ private struct Playground {
     }
 }
 
-private let playground = Result { try Playground("/dev/shm/sandbox-fuzz-\(Process.id)") }
+private let playground = Result { try Playground(Process.environment("SANDBOX_FUZZ_FOLDER") ?? "") }
 
 @_cdecl("LLVMFuzzerTestOneInput")
 public func unpackOne(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> CInt {
