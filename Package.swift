@@ -61,13 +61,15 @@ let package = Package(
         .target(
             name: "Decompression", dependencies: ["CArchive", "CZlib", "CZstd"] + (hasIsal ? ["CIsal"] : []),
             swiftSettings: strict + [.strictMemorySafety()] + (hasIsal ? [.define("HAS_ISAL")] : [])),
+        .target(name: "Checksums", dependencies: ["SandboxPolicy", "CCrypto"], swiftSettings: strict),
         .target(
             name: "ImageStore",
-            dependencies: ["LinuxSystem", "SandboxPolicy", "ImageFormat", "Decompression", "CArchive", "CCrypto"],
+            dependencies: ["LinuxSystem", "SandboxPolicy", "ImageFormat", "Checksums", "Decompression", "CArchive"],
             swiftSettings: strict),
         .target(name: "Toml", dependencies: ["CToml"], swiftSettings: strict),
         .target(
-            name: "ImageLayout", dependencies: ["ImageFormat", "LinuxSystem", "SandboxPolicy", "CArchive", "CCrypto"],
+            name: "ImageLayout",
+            dependencies: ["ImageFormat", "LinuxSystem", "SandboxPolicy", "Checksums", "Decompression"],
             swiftSettings: strict),
         .target(
             name: "Profiles", dependencies: ["LinuxSystem", "SandboxPolicy", "Toml"], swiftSettings: strict),
@@ -87,11 +89,12 @@ let package = Package(
         .testTarget(name: "LaunchPlanTests", dependencies: ["LaunchPlan", "SandboxPolicy"], swiftSettings: strict),
         .testTarget(name: "ImageFormatTests", dependencies: ["ImageFormat", "SandboxPolicy"], swiftSettings: strict),
         .testTarget(
-            name: "ImageLayoutTests", dependencies: ["ImageLayout", "ImageFormat", "LinuxSystem", "SandboxPolicy"],
+            name: "ImageLayoutTests",
+            dependencies: ["ImageLayout", "Checksums", "ImageFormat", "LinuxSystem", "SandboxPolicy"],
             swiftSettings: strict),
         .testTarget(
-            name: "ImageStoreTests", dependencies: ["ImageStore", "LinuxSystem", "SandboxPolicy"], swiftSettings: strict
-        ),
+            name: "ImageStoreTests", dependencies: ["ImageStore", "Checksums", "LinuxSystem", "SandboxPolicy"],
+            swiftSettings: strict),
         .testTarget(name: "DecompressionTests", dependencies: ["Decompression"], swiftSettings: strict),
         // Runs the built binary and looks at the world from inside.
         .testTarget(name: "LauncherTests", dependencies: ["LinuxSystem"], swiftSettings: strict),
@@ -100,7 +103,7 @@ let package = Package(
         .testTarget(name: "TomlTests", dependencies: ["Toml"], swiftSettings: strict),
         .testTarget(
             name: "RegistryTests",
-            dependencies: ["Registry", "ImageFormat", "SandboxPolicy", "LinuxSystem", "CCrypto", "CCurl"],
+            dependencies: ["Registry", "ImageFormat", "SandboxPolicy", "LinuxSystem", "Checksums", "CCurl"],
             exclude: ["fake-registry.py"],
             swiftSettings: strict),
         .testTarget(name: "SandboxPolicyTests", dependencies: ["SandboxPolicy"], swiftSettings: strict),

@@ -1,5 +1,6 @@
 // The files of a layout in a tar, of which nothing is unpacked.
 
+import Decompression
 import LinuxSystem
 
 /// A tar with an index of its entries. One that is compressed, or comes through a pipe, is first copied uncompressed to
@@ -48,22 +49,8 @@ struct ArchiveFiles: LayoutFiles {
     }
 }
 
-/// How a file is compressed, by its first bytes.
-enum Compression {
-    case none, gzip, zstd, xz, bzip2
-
+extension Compression {
     init(of slice: FileSlice, _ source: String) throws(LayoutError) {
-        let start = [UInt8](try slice.start(6, source: source))
-        self =
-            switch start {
-            // RFC 1952, section 2.3.1.
-            case _ where start.starts(with: [0x1f, 0x8b]): .gzip
-            // RFC 8878, sections 3.1.1 and 3.1.2: a frame, or one to be skipped.
-            case _ where start.starts(with: [0x28, 0xb5, 0x2f, 0xfd]): .zstd
-            case _ where start.dropFirst().starts(with: [0x2a, 0x4d, 0x18]) && start[0] & 0xf0 == 0x50: .zstd
-            case _ where start.starts(with: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]): .xz
-            case _ where start.starts(with: Array("BZh".utf8)): .bzip2
-            default: .none
-            }
+        self.init(start: [UInt8](try slice.start(Self.magicSize, source: source)))
     }
 }

@@ -1,6 +1,8 @@
 // Images as `docker save` writes them: a tar with manifest.json (Docker image specification v1.2, "Combined Image JSON
 // + Filesystem Changeset Format").
 
+import Checksums
+import Decompression
 import Foundation
 import ImageFormat
 import LinuxSystem
@@ -56,7 +58,7 @@ final class DockerArchive: Sendable {
 
     private func digest(of slice: FileSlice) throws -> Digest {
         if let known = sums.withLock({ $0[slice.offset] }) { return known }
-        let sum = ContentSum()
+        let sum = ContentDigest()
         try slice.copy(from: files.name) { sum.add($0) }
         let digest = sum.finish()
         sums.withLock { $0[slice.offset] = digest }
@@ -98,7 +100,7 @@ final class DockerArchive: Sendable {
                 let config = try archive.entry(item.config)
                 let bytes = try config.content(
                     limit: ImageDocument.limit, source: archive.files.name, entry: item.config)
-                let digest = ContentSum.of(bytes)
+                let digest = ContentDigest.of(bytes)
                 var blobs = [digest: config]
                 var layers: [BlobDescriptor] = []
                 for path in (item.layers ?? []).prefix(ImageDocument.layerLimit + 1) {

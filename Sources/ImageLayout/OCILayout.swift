@@ -1,5 +1,6 @@
 // Images as the OCI image layout specification keeps them: oci-layout, index.json and blobs by their digests.
 
+import Checksums
 import Foundation
 import ImageFormat
 import LinuxSystem
@@ -101,7 +102,7 @@ struct OCILayout: Sendable {
             }
             let bytes = try document(first)
             // Nobody else has the digest to compare with.
-            guard ContentSum.of(bytes) == first.digest else {
+            guard ContentDigest.of(bytes) == first.digest else {
                 throw LayoutError.wrongDigest(files.name, entry: "\(first.digest)")
             }
             return (bytes, first.mediaType)

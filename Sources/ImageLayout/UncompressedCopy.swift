@@ -1,6 +1,6 @@
 // An archive that can't be read at any place, made one that can.
 
-import CArchive
+import Decompression
 import LinuxSystem
 
 /// Where large temporary files may go, and how large they may be.
@@ -16,7 +16,7 @@ public struct Scratch: Sendable {
     }
 }
 
-/// The uncompressed bytes of a file or a pipe, in a file without a name (archive_read(3), "raw" format).
+/// The uncompressed bytes of a file or a pipe, in a file without a name.
 struct UncompressedCopy {
     let file: SharedDescriptor
     /// Bytes.
@@ -28,84 +28,65 @@ struct UncompressedCopy {
             let folder = SharedDescriptor(try Descriptor.open(scratch.folder, [.path, .directory]))
             file = try AsideFile(in: folder, mode: 0o600).file
         } catch { throw .writing(scratch.folder, error) }
-        let stream = UncompressedStream(input)
-        guard try stream.open(source) else { throw .notAnArchive(source) }
-        while let bytes = try stream.next(source) {
-            size += Int64(bytes.count)
+        let bytes = InputBytes(input)
+        let start = bytes.peek()
+        if let failure = bytes.failure { throw .source(source, failure) }
+        if start.isEmpty { throw .notAnArchive(source) }
+        let stream = Compression(start: start.prefix(Compression.magicSize)).decompressor(of: bytes)
+        let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 4096)
+        defer { room.deallocate() }
+        while true {
+            let count: Int
+            do throws(DecompressionError) { count = try stream.read(into: room) } catch {
+                throw bytes.failure.map { .source(source, $0) } ?? .damaged(source, "\(error)")
+            }
+            if count == 0 { return }
+            size += Int64(count)
             if size > scratch.limit { throw .tooMuch(source, most: scratch.limit) }
-            do throws(Errno) { try file.descriptor.write(bytes.bytes) } catch { throw .writing(scratch.folder, error) }
+            do throws(Errno) {
+                try file.descriptor.write(UnsafeRawBufferPointer(rebasing: room[..<count]).bytes)
+            } catch { throw .writing(scratch.folder, error) }
         }
     }
 }
 
-private final class UncompressedStream {
+/// A file or a pipe from where it stands to its end.
+private final class InputBytes: CompressedBytes {
     private let input: SharedDescriptor
-    private let archive: OpaquePointer
     private let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 4096)
-    /// libarchive itself only knows that reading failed.
-    private var failure: Errno?
-    private var isEmpty = true
+    /// Read to find out what it is, and not given out yet.
+    private var start: UnsafeRawBufferPointer?
+    /// Why `next` has answered nil.
+    private(set) var failure: Errno?
 
-    init(_ input: SharedDescriptor) {
-        self.input = input
-        guard let archive = archive_read_new() else { preconditionFailure("no memory") }
-        self.archive = archive
-        // By name, not "all": that includes filters which start programs.
-        archive_read_support_filter_gzip(archive)
-        archive_read_support_filter_zstd(archive)
-        archive_read_support_filter_xz(archive)
-        archive_read_support_filter_bzip2(archive)
-        archive_read_support_format_raw(archive)
+    init(_ input: SharedDescriptor) { self.input = input }
+
+    deinit { chunk.deallocate() }
+
+    /// The first bytes, as many as tell how they are compressed; empty where there are none, or they can't be read.
+    func peek() -> UnsafeRawBufferPointer {
+        start = read(atLeast: Compression.magicSize)
+        return start ?? UnsafeRawBufferPointer(start: nil, count: 0)
     }
 
-    deinit {
-        archive_read_free(archive)
-        chunk.deallocate()
+    func next() -> UnsafeRawBufferPointer? {
+        if failure != nil { return nil }
+        defer { start = nil }
+        return start ?? read(atLeast: 1)
     }
 
-    /// - Returns: false where there are no bytes.
-    func open(_ source: String) throws(LayoutError) -> Bool {
-        let opened = archive_read_open(
-            archive, Unmanaged.passUnretained(self).toOpaque(), nil,
-            { _, own, buffer in
-                guard let own, let buffer else { return -1 }
-                return Unmanaged<UncompressedStream>.fromOpaque(own).takeUnretainedValue().fill(buffer)
-            }, nil)
-        var entry: OpaquePointer?
-        if opened == ARCHIVE_OK, archive_read_next_header(archive, &entry) == ARCHIVE_OK { return true }
-        if isEmpty, failure == nil { return false }
-        throw reason(source)
-    }
-
-    private func fill(_ buffer: UnsafeMutablePointer<UnsafeRawPointer?>) -> Int {
+    private func read(atLeast wanted: Int) -> UnsafeRawBufferPointer? {
+        var filled = 0
         do throws(Errno) {
-            buffer.pointee = UnsafeRawPointer(chunk.baseAddress)
-            let count = try input.descriptor.read(into: chunk)
-            if count > 0 { isEmpty = false }
-            return count
+            while filled < wanted {
+                let count = try input.descriptor.read(into: UnsafeMutableRawBufferPointer(rebasing: chunk[filled...]))
+                if count == 0 { break }
+                filled += count
+            }
         } catch {
             failure = error
-            return -1
+            return nil
         }
-    }
-
-    /// The next bytes, valid until the next call; nil at the end.
-    func next(_ source: String) throws(LayoutError) -> UnsafeRawBufferPointer? {
-        while true {
-            var start: UnsafeRawPointer?
-            var count = 0
-            var offset: Int64 = 0
-            switch archive_read_data_block(archive, &start, &count, &offset) {
-            case ARCHIVE_EOF: return nil
-            case ARCHIVE_OK, ARCHIVE_WARN:
-                if count > 0 { return UnsafeRawBufferPointer(start: start, count: count) }
-            default: throw reason(source)
-            }
-        }
-    }
-
-    private func reason(_ source: String) -> LayoutError {
-        if let failure { return .source(source, failure) }
-        return .damaged(source, archive_error_string(archive).map { String(cString: $0) } ?? "unknown reason")
+        return UnsafeRawBufferPointer(rebasing: chunk[..<filled])
     }
 }

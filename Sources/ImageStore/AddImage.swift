@@ -1,5 +1,6 @@
 // Bringing an image in from anywhere: its documents, then its layers, several at once, then its name.
 
+import Checksums
 import Foundation
 public import ImageFormat
 import LinuxSystem

@@ -1,5 +1,6 @@
 // The bytes of an archive as they are in its file or come through a pipe: counted, summed, copied aside.
 
+import Checksums
 import Decompression
 import LinuxSystem
 import SandboxPolicy

@@ -1,5 +1,6 @@
 // The images of one user: blobs kept as they came, layers unpacked once for each identity mode, names for both.
 
+import Checksums
 import Foundation
 import ImageFormat
 import LinuxSystem

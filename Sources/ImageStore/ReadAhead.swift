@@ -1,5 +1,6 @@
 // Uncompressing beside laying out: a thread of its own, a few buffers ahead.
 
+import Checksums
 import Decompression
 import Dispatch
 import Foundation

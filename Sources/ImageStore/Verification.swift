@@ -1,5 +1,6 @@
 // Whether a store still holds what it should: every blob against its name, every unpacked layer against its blob.
 
+import Checksums
 public import ImageFormat
 import LinuxSystem
 public import SandboxPolicy

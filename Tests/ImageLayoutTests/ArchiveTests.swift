@@ -1,5 +1,6 @@
 // Archives of images: written and read, and hostile ones.
 
+import Checksums
 import Foundation
 import ImageFormat
 import LinuxSystem
@@ -26,7 +27,7 @@ import Testing
         try writer.close()
     }
 
-    private func sum() throws -> Digest { ContentSum.of(try Data(contentsOf: URL(fileURLWithPath: file))) }
+    private func sum() throws -> Digest { ContentDigest.of(try Data(contentsOf: URL(fileURLWithPath: file))) }
 
     // MARK: What is written is read
 

@@ -1,5 +1,6 @@
 // Layouts in a folder: written and read, and hostile ones.
 
+import Checksums
 import Foundation
 import ImageFormat
 import LinuxSystem
@@ -76,7 +77,7 @@ import Testing
         entry.platform = .host
         let foreign = BlobDescriptor(.ociManifest, image.config.digest, size: 1, platform: Platform("linux/s390x"))
         let inner = canonicalJSON(ImageIndex(manifests: [foreign, entry]))
-        let sum = ContentSum.of(inner)
+        let sum = ContentDigest.of(inner)
         try world.write("layout/blobs/sha256/" + sum.hex, inner)
         try world.write(
             "layout/index.json",

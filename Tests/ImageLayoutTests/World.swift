@@ -1,5 +1,6 @@
 // A temporary folder for each test, images made in it, and a reader that checks what a store would check.
 
+import Checksums
 import Foundation
 import ImageFormat
 import LinuxSystem
@@ -82,21 +83,21 @@ struct MadeImage {
     /// - Parameter layers: uncompressed tars.
     init(_ world: World, _ layers: [[UInt8]], compressed: Bool = false) throws {
         self.layers = try layers.map { tar in
-            let name = "store/" + ContentSum.of(Data(tar)).hex
+            let name = "store/" + ContentDigest.of(Data(tar)).hex
             let path = try world.write(name, tar)
             guard compressed else {
-                return (BlobDescriptor(.ociLayer, ContentSum.of(Data(tar)), size: Int64(tar.count)), path)
+                return (BlobDescriptor(.ociLayer, ContentDigest.of(Data(tar)), size: Int64(tar.count)), path)
             }
             try world.sh("gzip -nk \(path)")
             let bytes = try Data(contentsOf: URL(fileURLWithPath: path + ".gz"))
-            return (BlobDescriptor(.ociLayerGzip, ContentSum.of(bytes), size: Int64(bytes.count)), path + ".gz")
+            return (BlobDescriptor(.ociLayerGzip, ContentDigest.of(bytes), size: Int64(bytes.count)), path + ".gz")
         }
-        contents = layers.map { ContentSum.of(Data($0)) }
+        contents = layers.map { ContentDigest.of(Data($0)) }
         configBytes = canonicalJSON(ImageConfig(platform: .host, layers: contents, created: "2024-01-01T00:00:00Z"))
-        config = BlobDescriptor(.ociConfig, ContentSum.of(configBytes), size: Int64(configBytes.count))
+        config = BlobDescriptor(.ociConfig, ContentDigest.of(configBytes), size: Int64(configBytes.count))
         configPath = try world.write("store/" + config.digest.hex, configBytes)
         manifestBytes = canonicalJSON(ImageManifest(config: config, layers: self.layers.map(\.blob)))
-        manifest = BlobDescriptor(.ociManifest, ContentSum.of(manifestBytes), size: Int64(manifestBytes.count))
+        manifest = BlobDescriptor(.ociManifest, ContentDigest.of(manifestBytes), size: Int64(manifestBytes.count))
     }
 
     init(_ world: World, _ text: String = "hello", compressed: Bool = false) throws {
@@ -132,16 +133,16 @@ func pull(_ source: any ImageSource) throws -> Pulled {
         let entry = try index.manifest(for: .host)
         bytes = try source.document(entry)
         mediaType = entry.mediaType
-        try #require(ContentSum.of(bytes) == entry.digest)
+        try #require(ContentDigest.of(bytes) == entry.digest)
     }
     guard case .manifest(let manifest) = try ImageDocument.parse(bytes, mediaType: mediaType) else {
         throw FormatError.invalid("an index")
     }
     let config = try source.document(manifest.config)
-    #expect(ContentSum.of(config) == manifest.config.digest)
+    #expect(ContentDigest.of(config) == manifest.config.digest)
     let contents = try ImageConfig.parse(config, of: manifest).rootfs.layers
     for layer in manifest.layers {
-        let sum = ContentSum()
+        let sum = ContentDigest()
         var size: Int64 = 0
         try source.copy(layer) {
             sum.add($0)

@@ -1,5 +1,6 @@
 // Images brought in from a source that may lie.
 
+import Checksums
 import Foundation
 import ImageFormat
 import LinuxSystem

@@ -1,6 +1,6 @@
 // A home, a root for system files and an image of its own for each test, in a temporary folder that goes with it.
 
-import CCrypto
+import Checksums
 import Foundation
 import ImageFormat
 import LinuxSystem
@@ -92,14 +92,7 @@ final class World {
 
 func reference(_ text: String) throws -> ImageReference { try #require(ImageReference(text), "\(text)") }
 
-func digest(of bytes: some Sequence<UInt8>) -> Digest {
-    let bytes = Array(bytes)
-    var sum = [UInt8](repeating: 0, count: 32)
-    EVP_Digest(bytes, bytes.count, &sum, nil, EVP_sha256(), nil)
-    let hex = sum.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    guard let digest = Digest(hex: hex) else { preconditionFailure("a sum of 64 digits") }
-    return digest
-}
+func digest(of bytes: some Sequence<UInt8>) -> Digest { ContentDigest.of(Data(bytes)) }
 
 /// The error of something that must fail.
 func failure(_ body: () throws -> Void) -> RegistryError? {

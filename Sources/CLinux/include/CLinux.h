@@ -102,13 +102,13 @@ const char *sb_kernel_release(void);
 
 static inline int sb_unshare(int flags) { return unshare(flags); }
 
-// The macros of <sys/wait.h>.
 /// A lock on one byte of a file, of the open file description (fcntl_locking(2)). `kind` is F_RDLCK, F_WRLCK or F_UNLCK.
 static inline int sb_lock_byte(int fd, int64_t offset, short kind, int wait) {
     struct flock lock = {.l_type = kind, .l_whence = SEEK_SET, .l_start = offset, .l_len = 1};
     return fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &lock);
 }
 
+// The macros of <sys/wait.h>.
 static inline int sb_exited(int status) { return WIFEXITED(status); }
 static inline int sb_exit_status(int status) { return WEXITSTATUS(status); }
 static inline int sb_term_signal(int status) { return WTERMSIG(status); }

@@ -1,24 +1,24 @@
-// Sums over a stream: what names a layer.
+// What names a blob: the SHA-256 of its bytes.
 
 import CCrypto
-import Foundation
-import SandboxPolicy
+public import Foundation
+public import SandboxPolicy
 
 /// SHA-256 (FIPS 180-4) of bytes given piece by piece.
-final class ContentDigest {
+public final class ContentDigest {
     private let context: OpaquePointer?
 
-    init() {
+    public init() {
         context = EVP_MD_CTX_new()
         precondition(context != nil && EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1, "no SHA-256 in libcrypto")
     }
 
     deinit { EVP_MD_CTX_free(context) }
 
-    func add(_ bytes: UnsafeRawBufferPointer) { EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) }
+    public func add(_ bytes: UnsafeRawBufferPointer) { EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) }
 
     /// To be asked for once.
-    func finish() -> Digest {
+    public func finish() -> Digest {
         var sum = [UInt8](repeating: 0, count: 32)
         EVP_DigestFinal_ex(context, &sum, nil)
         guard let digest = Digest(hex: sum.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()) else {
@@ -27,7 +27,7 @@ final class ContentDigest {
         return digest
     }
 
-    static func of(_ bytes: Data) -> Digest {
+    public static func of(_ bytes: Data) -> Digest {
         let digest = ContentDigest()
         bytes.withUnsafeBytes { digest.add($0) }
         return digest.finish()
