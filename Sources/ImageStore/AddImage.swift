@@ -27,14 +27,12 @@ extension ImageStore {
     /// - Parameters:
     ///   - expected: the digest of its index or manifest, where the name is none.
     ///   - mode: what trees are unpacked for. `.range` wants a user namespace with the ids of the archives mapped.
-    /// - Returns: whether anything was new.
     /// - Throws: `ImageStoreError`, also where the one image there is has another platform; then no name has changed.
     ///   Layers that were whole by then are kept.
-    @discardableResult
     public func add(
         _ source: any ImageSource, as reference: ImageReference, being expected: Digest? = nil, platform: Platform,
         mode: IdentityMode, progress: (any LayerProgress)? = nil
-    ) throws(ImageStoreError) -> Bool {
+    ) throws(ImageStoreError) {
         do {
             let (bytes, type) = try source.root()
             let root = ContentDigest.of(bytes)
@@ -55,13 +53,12 @@ extension ImageStore {
                 platform: "\(image.config.platform)", layers: layers,
                 settings: image.config.settings(of: reference.description))
             // Asked for now that all parts are held: a name seen before may have been taken away since.
-            if try record == existing(reference) { return false }
-            try writeRecord(record, reference, writing)
-            return true
+            if try record != existing(reference) { try writeRecord(record, reference, writing) }
         } catch { throw Self.typed(error, places) }
     }
 
-    func existing(_ reference: ImageReference) throws(ImageStoreError) -> ImageRecord? {
+    /// The record of an image; nil where there is none that can be read.
+    public func existing(_ reference: ImageReference) throws(ImageStoreError) -> ImageRecord? {
         do throws(ImageStoreError) { return try record(reference) } catch .unknownImage {
             return nil
         } catch .damagedRecord { return nil }
@@ -76,7 +73,9 @@ extension ImageStore {
         // of this process are one's own among its threads.
         var distinct: [[LayerTransfer]] = []
         for (blob, content) in wanted {
-            let layer = LayerTransfer(self, blob, content, mode, writing, source, progress)
+            let layer = LayerTransfer(
+                store: self, blob: blob, content: content, mode: mode, writing: writing, source: source,
+                progress: progress)
             let isRelated = { (other: LayerTransfer) in other.content == content || other.blob.digest == blob.digest }
             guard let place = distinct.firstIndex(where: { $0.contains(where: isRelated) }) else {
                 distinct.append([layer])

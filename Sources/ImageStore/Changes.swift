@@ -46,7 +46,7 @@ public struct ChangedTree: Sendable {
     }
 
     /// The list that the launcher wrote: place and folder in turn.
-    private static func record(_ folder: String) -> [Lower]? {
+    static func record(_ folder: String) -> [Lower]? {
         let words: [String]
         do throws(Errno) { words = Words.split(try Files.read(folder + "/lowers")) } catch { return nil }
         return stride(from: 0, to: words.count - words.count % 2, by: 2).map {

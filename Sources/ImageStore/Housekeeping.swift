@@ -77,25 +77,13 @@ extension ImageStore {
         return nil
     }
 
-    /// Removes those of `candidates` that are not needed. Looked at again once each is locked: an image may have got its
-    /// name meanwhile.
+    /// Removes those of `candidates` that are not needed.
     private func sweep(_ candidates: Set<String>, _ writing: Writing) throws(ImageStoreError) -> Removed {
-        var removed = Removed()
         do {
-            var needed = try self.needed()
-            for path in candidates.subtracting(needed).sorted() {
-                let size = DiskUsage.of(path)
-                let isRemoved = try writing.remove(path) {
-                    needed = try self.needed()
-                    return needed.contains(path)
-                }
-                if isRemoved {
-                    removed.parts += 1
-                    removed.bytes += size
-                }
-            }
+            // Looked at again once they are locked: an image may have got its name meanwhile.
+            let gone = try writing.remove(candidates.subtracting(try needed()).sorted(), unless: needed)
+            return Removed(parts: gone.count, bytes: gone.reduce(0) { $0 + $1.bytes })
         } catch { throw Self.typed(error, places) }
-        return removed
     }
 
     /// What images and kept sandboxes are made of.

@@ -171,7 +171,7 @@ public struct ImageStore: Sendable {
         return .fetching("\(error)")
     }
 
-    private static func parent(_ path: String) -> String {
+    static func parent(_ path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }

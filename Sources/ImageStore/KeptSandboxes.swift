@@ -47,20 +47,22 @@ public struct KeptSandboxes {
     /// The folders that a sandbox's root is made of, lowest first, its changes last.
     /// - Throws: `.unknownSandbox`; `.severalRoots` where it is no one stack of folders, as on `host`.
     public func folders(of name: String) throws(ImageStoreError) -> [String] {
+        let folder = try folder(of: name)
+        let lowers = ChangedTree.record(folder) ?? []
+        guard !lowers.isEmpty, lowers.allSatisfy({ $0.place == "/" }) else { throw .severalRoots(name) }
+        return lowers.map(\.folder).reversed() + [folder + "/upper"]
+    }
+
+    private func folder(of name: String) throws(ImageStoreError) -> String {
         guard Policy.isSandboxName(name), names.contains(name) else {
             throw .unknownSandbox(name, near: Nearest.name(to: name, among: names))
         }
-        let folder = places.sandboxes + "/" + name
-        let words = Words.split(Array((Files.text(folder + "/lowers") ?? "").utf8))
-        let places = words.indices.filter { $0 % 2 == 0 }.map { words[$0] }
-        guard !places.isEmpty, places.allSatisfy({ $0 == "/" }) else { throw .severalRoots(name) }
-        return lowers(of: name).reversed() + [folder + "/upper"]
+        return places.sandboxes + "/" + name
     }
 
     /// Host folders that the layers below a sandbox's changes are.
     func lowers(of name: String) -> [String] {
-        let words = Words.split(Array((Files.text(places.sandboxes + "/" + name + "/lowers") ?? "").utf8))
-        return words.indices.filter { $0 % 2 == 1 }.map { words[$0] }
+        (ChangedTree.record(places.sandboxes + "/" + name) ?? []).map(\.folder)
     }
 
     /// What stands in a folder of the store, without what is not finished.
@@ -72,10 +74,7 @@ public struct KeptSandboxes {
 
     /// Removes a sandbox with its changes. One that runs stays.
     public func remove(_ name: String) throws(ImageStoreError) {
-        guard Policy.isSandboxName(name), names.contains(name) else {
-            throw .unknownSandbox(name, near: Nearest.name(to: name, among: names))
-        }
-        let folder = places.sandboxes + "/" + name
+        let folder = try folder(of: name)
         do throws(Errno) {
             // Held until it is gone: nobody starts it meanwhile.
             let lock = try Descriptor.open(folder + "/lock", [.readWrite, .create, .noFollow], mode: 0o600)

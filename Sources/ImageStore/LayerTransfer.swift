@@ -7,27 +7,14 @@ import SandboxPolicy
 import Synchronization
 
 struct LayerTransfer: Sendable {
-    private let store: ImageStore
+    let store: ImageStore
     let blob: BlobDescriptor
     /// What its uncompressed bytes must have for a digest.
     let content: Digest
-    private let mode: IdentityMode
-    private let writing: Writing
-    private let source: any ImageSource
-    private let progress: (any LayerProgress)?
-
-    init(
-        _ store: ImageStore, _ blob: BlobDescriptor, _ content: Digest, _ mode: IdentityMode, _ writing: Writing,
-        _ source: any ImageSource, _ progress: (any LayerProgress)?
-    ) {
-        self.store = store
-        self.blob = blob
-        self.content = content
-        self.mode = mode
-        self.writing = writing
-        self.source = source
-        self.progress = progress
-    }
+    let mode: IdentityMode
+    let writing: Writing
+    let source: any ImageSource
+    let progress: (any LayerProgress)?
 
     private var places: Places { store.places }
     private var blobPath: String { places.blob(blob.digest) }

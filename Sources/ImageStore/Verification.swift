@@ -84,7 +84,7 @@ extension ImageStore {
         guard let fetch, let platform = Platform(record.platform), let mode = modes.first,
             let source = fetch(reference, record.root)
         else { return damages }
-        for blob in bad { _ = try writing.remove(places.blob(blob.digest)) { false } }
+        _ = try writing.remove(bad.map { places.blob($0.digest) }) { [] }
         do throws(ImageStoreError) {
             try add(source, as: reference, being: record.root, platform: platform, mode: mode)
         } catch {
@@ -124,7 +124,7 @@ extension ImageStore {
                     var damage = Damage(
                         what: "layer \(layer.content.short) (\(mode.rawValue))", why: difference, remains: true)
                     // In use, it stays: a running sandbox must not see its files go.
-                    if repairing, try writing.remove(path, unless: { false }) {
+                    if repairing, try !writing.remove([path], unless: { [] }).isEmpty {
                         try writing.claim.ensure(path) { try writing.keep(fresh, as: path) }
                         damage.remains = false
                     }

@@ -87,24 +87,29 @@ final class Writing: Sendable {
         }
     }
 
-    /// Removes a part that nobody uses: it is no part from the first moment on.
-    /// - Returns: false where it is in use, wanted, or not there.
-    func remove(_ path: String, unless isWanted: () throws -> Bool) throws -> Bool {
-        guard try claim.take(path) else { return false }
-        if try isWanted() {
-            try claim.release(path)
-            return false
+    /// Removes those of `paths` that nobody uses and nobody wants: from the first moment on they are parts no more.
+    /// - Parameter wanted: asked once, when all that may go are locked.
+    /// - Returns: those that were there and went, and the bytes they had on disk.
+    func remove(_ paths: [String], unless wanted: () throws -> Set<String>) throws -> [(path: String, bytes: Int64)] {
+        let taken = try paths.filter { try claim.take($0) }
+        let wanted = try taken.isEmpty ? [] : wanted()
+        var unwanted: [(path: String, aside: String)] = []
+        for path in taken where !wanted.contains(path) {
+            let place = try aside(in: ImageStore.parent(path))
+            do throws(Errno) {
+                try Files.rename(path, to: place)
+                unwanted.append((path, place))
+            } catch .noEntry { try claim.release(place) } catch {
+                throw ImageStoreError.writing("remove", path, error)
+            }
         }
-        let parent = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
-        let unwanted = try aside(in: parent)
-        do throws(Errno) { try Files.rename(path, to: unwanted) } catch {
-            try claim.release(path)
-            if error == .noEntry { return false }
-            throw ImageStoreError.writing("remove", path, error)
+        // What has no name any more is in nobody's way: it may take its time.
+        for path in taken { try claim.release(path) }
+        return unwanted.map {
+            let bytes = DiskUsage.of($0.aside)
+            discard([$0.aside])
+            return ($0.path, bytes)
         }
-        try claim.release(path)
-        discard([unwanted])
-        return true
     }
 
     private func clear(_ folder: String) {

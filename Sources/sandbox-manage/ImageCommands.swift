@@ -44,6 +44,10 @@ extension ImageStore {
     }
 }
 
+private func sayRetry(_ reason: String, _ seconds: Double) {
+    Invocation.say("\(reason); trying again in \(Int(seconds.rounded(.up))) s")
+}
+
 /// Images of registries, brought into the store.
 private struct Puller {
     let store: ImageStore
@@ -71,9 +75,7 @@ private struct Puller {
     func source(_ reference: ImageReference, _ word: String? = nil) throws -> RemoteImage {
         let isQuiet = isQuiet
         return try RemoteImage(reference, written: word, configuration: configuration) { event in
-            if case .retrying(let reason, let seconds) = event, !isQuiet {
-                Invocation.say("\(reason); trying again in \(Int(seconds.rounded(.up))) s")
-            }
+            if case .retrying(let reason, let seconds) = event, !isQuiet { sayRetry(reason, seconds) }
         }
     }
 
@@ -89,16 +91,10 @@ private struct Puller {
     /// Whether the registry has what is here.
     func isCurrent(_ word: String, _ platform: Platform) throws -> Bool {
         let reference = try imageReference(word)
-        guard let record = try known(reference), Platform(record.platform)?.fits(platform) ?? false else {
+        guard let record = try store.existing(reference), Platform(record.platform)?.fits(platform) ?? false else {
             return false
         }
         return try source(reference, word).digest() == record.root
-    }
-
-    private func known(_ reference: ImageReference) throws -> ImageRecord? {
-        do throws(ImageStoreError) { return try store.record(reference) } catch .unknownImage {
-            return nil
-        } catch .damagedRecord { return nil }
     }
 }
 
@@ -172,8 +168,7 @@ struct PushCommand: ParsableCommand {
             switch event {
             case .progress(let digest, let bytes): progress.advance(digest, to: bytes)
             case .present(let digest): progress.end(digest, wasThere: true)
-            case .retrying(let reason, let seconds):
-                if !quiet { Invocation.say("\(reason); trying again in \(Int(seconds.rounded(.up))) s") }
+            case .retrying(let reason, let seconds): if !quiet { sayRetry(reason, seconds) }
             }
         }
         try ImageStore().send(reference, to: remote, as: target)
