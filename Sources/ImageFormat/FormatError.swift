@@ -1,6 +1,6 @@
 // Why a document of an image can't be used, in one line.
 
-import SandboxPolicy
+public import SandboxPolicy
 
 public enum FormatError: Error, Equatable, Sendable {
     /// Bytes there are, and the most that are read.

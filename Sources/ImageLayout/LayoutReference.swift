@@ -1,16 +1,10 @@
 // The words that name an image in a folder or a file (containers-transports(5)).
 
-import SandboxPolicy
+public import SandboxPolicy
 
 /// `oci:FOLDER[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:NAME]`. The path ends at its first colon; in
 /// place of a tag or a name, `@N` is the image at that place of the list, from 0.
 public struct LayoutReference: Hashable, Sendable, CustomStringConvertible {
-    public enum Kind: String, CaseIterable, Sendable {
-        case layout = "oci"
-        case ociArchive = "oci-archive"
-        case dockerArchive = "docker-archive"
-    }
-
     /// Which of the images that are there.
     public enum Choice: Hashable, Sendable {
         /// The only one.
@@ -20,18 +14,15 @@ public struct LayoutReference: Hashable, Sendable, CustomStringConvertible {
         case place(Int)
     }
 
-    public let kind: Kind
+    public let kind: LayoutKind
     /// `-` is standard input, for an archive.
     public let path: String
     public let choice: Choice
 
-    /// Whether `text` begins as one of these does, and so is no name of an image in a registry.
-    public static func isOne(_ text: String) -> Bool { kind(of: text) != nil }
-
     /// - Throws: `.notAReference`.
     public init(_ text: String) throws(LayoutError) {
-        guard let kind = Self.kind(of: text) else { throw .notAReference(text) }
-        let rest = text.dropFirst(kind.rawValue.count + 1)
+        guard let kind = LayoutKind(of: text) else { throw .notAReference(text) }
+        let rest = text.dropFirst(kind.prefix.count)
         let colon = rest.firstIndex(of: ":")
         self.kind = kind
         path = String(rest[..<(colon ?? rest.endIndex)])
@@ -50,10 +41,8 @@ public struct LayoutReference: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    private static func kind(of text: String) -> Kind? { Kind.allCases.first { text.hasPrefix($0.rawValue + ":") } }
-
     public var description: String {
-        kind.rawValue + ":" + path
+        kind.prefix + path
             + {
                 switch choice {
                 case .only: ""

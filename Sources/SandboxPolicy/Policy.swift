@@ -152,11 +152,7 @@ public struct Policy: Equatable, Sendable {
         let value = setting.value
         switch setting.option {
         case .profile: break
-        case .pull:
-            guard PullChoice(rawValue: value) != nil else {
-                throw PolicyError(setting, "must be missing, always or never")
-            }
-        // Both are needed to find the image, before there is a policy.
+        case .pull: _ = try Self.pullChoice([setting])
         case .platform: break
         case .layer: layers.append(value)
         case .upper: upper = value == "memory" ? .memory : value == "disk" ? .disk : .folder(value)
@@ -330,6 +326,15 @@ extension Policy {
             throw PolicyError(setting, "a host name is 1 to 64 letters, digits, `-` and `.`")
         }
         return setting.value
+    }
+
+    /// What the last of `settings` that speaks of it says: needed to find the image, before there is a policy.
+    public static func pullChoice(_ settings: [Setting]) throws(PolicyError) -> PullChoice {
+        guard let setting = settings.last(where: { $0.option == .pull }) else { return .missing }
+        guard let choice = PullChoice(rawValue: setting.value) else {
+            throw PolicyError(setting, "must be missing, always or never")
+        }
+        return choice
     }
 
     private static func capabilities(_ setting: Setting) throws(PolicyError) -> CapabilitySet {

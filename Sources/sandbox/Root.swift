@@ -21,12 +21,9 @@ struct Root {
         if word == "host" { return Root(kind: .host, settings: []) }
         if word.hasPrefix("/") || word.hasPrefix(".") { return try folder(word) }
         let reference = try reference(word, manage)
-        func last(_ option: Option) -> String? { settings.last { $0.option == option }?.value }
-        guard let pull = PullChoice(rawValue: last(.pull) ?? "missing") else {
-            throw UsageError("--pull \(quoted(last(.pull) ?? "")): must be missing, always or never")
-        }
-        let platform = last(.platform)
-        if pull != .always, let record = record(reference, manage), fits(record.platform, platform) {
+        let pull = try Policy.pullChoice(settings)
+        let platform = settings.last { $0.option == .platform }?.value
+        if pull != .always, let record = record(reference, manage), fits(record, platform) {
             return image(reference, record)
         }
         if pull == .never { throw RunError("image \(quoted(word)) not found" + hint(word, manage.places)) }
@@ -39,10 +36,11 @@ struct Root {
         return image(reference, record)
     }
 
-    /// Whether an image of one platform is what was asked for: a variant counts only where both name one.
-    private static func fits(_ own: String, _ wanted: String?) -> Bool {
+    /// A platform that is none fits nothing: who gets the image says so.
+    private static func fits(_ record: ImageRecord, _ wanted: String?) -> Bool {
         guard let wanted else { return true }
-        return own == wanted || own.hasPrefix(wanted + "/") || wanted.hasPrefix(own + "/")
+        guard let own = Platform(record.platform), let platform = Platform(wanted) else { return false }
+        return own.fits(platform)
     }
 
     private static func image(_ reference: ImageReference, _ record: ImageRecord) -> Root {
@@ -107,10 +105,8 @@ struct Layout {
     let reference: ImageReference
 
     init?(_ word: String) {
-        guard let colon = word.firstIndex(of: ":"),
-            ["oci", "oci-archive", "docker-archive"].contains(word[..<colon])
-        else { return nil }
-        let rest = String(word[word.index(after: colon)...])
+        guard let kind = LayoutKind(of: word) else { return nil }
+        let rest = String(word.dropFirst(kind.prefix.count))
         let path = rest.prefix { $0 != ":" }
         // A folder's index is what changes when the layout does.
         let stamps = [String(path), path + "/index.json"].map { FileStatus.stamp(of: $0) }

@@ -1,10 +1,11 @@
+import SandboxPolicy
 import Testing
 
 @testable import ImageLayout
 
 @Suite struct LayoutReferenceTests {
     @Test(arguments: [
-        ("oci:dir", LayoutReference.Kind.layout, "dir", LayoutReference.Choice.only),
+        ("oci:dir", LayoutKind.layout, "dir", LayoutReference.Choice.only),
         ("oci:/a/b:3.20", .layout, "/a/b", .named("3.20")),
         (
             "oci-archive:x.tar:docker.io/library/alpine:3.20", .ociArchive, "x.tar",
@@ -14,7 +15,7 @@ import Testing
         ("docker-archive:x.tar:@2", .dockerArchive, "x.tar", .place(2)),
     ])
     func isReadAndWritten(
-        text: String, kind: LayoutReference.Kind, path: String, choice: LayoutReference.Choice
+        text: String, kind: LayoutKind, path: String, choice: LayoutReference.Choice
     ) throws {
         let reference = try LayoutReference(text)
         #expect(reference.kind == kind)
@@ -29,8 +30,8 @@ import Testing
     }
 
     @Test func namesOfRegistriesAreTold() {
-        #expect(LayoutReference.isOne("oci:x"))
-        #expect(!LayoutReference.isOne("localhost:5000/x"))
+        #expect(LayoutKind(of: "oci:x") != nil)
+        #expect(LayoutKind(of: "localhost:5000/x") == nil)
     }
 
     @Test func namesAreEqualAsReferencesAreEqual() throws {
