@@ -17,11 +17,11 @@ extension ImageStore {
         do {
             // The parts stay while the new name is being written, whoever removes the old one meanwhile.
             for path in parts(of: record) where Files.isAccessible(path, 0) { try writing.claim.share(path) }
+            for digest in record.blobs where !Files.isAccessible(places.blob(digest), 0) {
+                throw ImageStoreError.unknownImage("\(reference)", near: nil)
+            }
+            try writeRecord(record, new, writing)
         } catch { throw Self.typed(error, places) }
-        for digest in record.blobs where !Files.isAccessible(places.blob(digest), 0) {
-            throw .unknownImage("\(reference)", near: nil)
-        }
-        try writeRecord(record, new, writing)
     }
 
     /// Takes a name away, and removes what no other image has and nobody uses.

@@ -96,15 +96,11 @@ public struct ImageStore: Sendable {
     /// A new tree of a layer whose blob is kept, under a name aside.
     func unpackKept(_ layer: ImageRecord.Layer, _ mode: IdentityMode, _ writing: Writing) throws -> String {
         let blob = places.blob(layer.blob)
-        let tree = try writing.aside(in: places.layers)
-        do {
+        return try writing.making(in: places.layers) { tree in
             let sums = try unpack(try Self.open(blob), blob, keptAt: nil, into: tree, mode) { _ in }
             guard sums.content == layer.content else { throw ImageStoreError.changedBlob(blob) }
             try writing.flush()
             return tree
-        } catch {
-            writing.discard([tree])
-            throw error
         }
     }
 
@@ -114,14 +110,10 @@ public struct ImageStore: Sendable {
         let writing = try Writing(places)
         do {
             try writing.claim.ensure(folder) {
-                let tree = try writing.aside(in: Self.parent(folder))
-                do {
+                try writing.making(in: Self.parent(folder)) { tree in
                     _ = try unpack(source, file, keptAt: nil, into: tree, mode) { _ in }
                     try writing.flush()
                     try writing.keep(tree, as: folder)
-                } catch {
-                    writing.discard([tree])
-                    throw error
                 }
             }
         } catch { throw Self.typed(error, places) }
@@ -131,28 +123,20 @@ public struct ImageStore: Sendable {
     func writeDocument(_ bytes: Data, _ writing: Writing) throws {
         let path = places.blob(ContentDigest.of(bytes))
         try writing.claim.ensure(path) {
-            let aside = try writing.aside(in: places.blobs)
-            do {
+            try writing.making(in: places.blobs) { aside in
                 try write(Array(bytes), to: aside)
                 try writing.keep(aside, as: path)
-            } catch {
-                writing.discard([aside])
-                throw error
             }
         }
     }
 
     /// Gives an image its name: the last thing done, when all parts are there and held.
-    func writeRecord(_ record: ImageRecord, _ reference: ImageReference, _ writing: Writing) throws(ImageStoreError) {
-        let aside = try writing.aside(in: places.images)
-        do throws(ImageStoreError) {
+    func writeRecord(_ record: ImageRecord, _ reference: ImageReference, _ writing: Writing) throws {
+        try writing.making(in: places.images) { aside in
             try write(record.encoded, to: aside)
             do throws(Errno) { try Files.rename(aside, to: places.images + "/" + reference.fileName) } catch {
-                throw .writing("write the record of an image in", places.images, error)
+                throw ImageStoreError.writing("write the record of an image in", places.images, error)
             }
-        } catch {
-            writing.discard([aside])
-            throw error
         }
     }
 

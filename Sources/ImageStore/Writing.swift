@@ -61,6 +61,15 @@ final class Writing: Sendable {
         } catch { throw .writing("make", folder, error) }
     }
 
+    /// Hands a new name in `folder` to `make`; what stands there when that fails is removed.
+    func making<Made>(in folder: String, _ make: (String) throws -> Made) throws -> Made {
+        let path = try aside(in: folder)
+        do { return try make(path) } catch {
+            discard([path])
+            throw error
+        }
+    }
+
     /// Everything written so far is on the disk.
     func flush() throws(ImageStoreError) {
         do throws(Errno) { try Descriptor.open(places.data, [.readOnly, .directory]).syncFileSystem() } catch {
