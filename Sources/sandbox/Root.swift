@@ -23,8 +23,11 @@ struct Root {
         let reference = try reference(word, manage)
         let pull = try Policy.pullChoice(settings)
         let platform = settings.last { $0.option == .platform }?.value
-        if pull != .always, let record = record(reference, manage), fits(record, platform) {
-            return image(reference, record)
+        let here = record(reference, manage)
+        if pull != .always, let here, fits(here, platform) { return image(reference, here) }
+        if pull == .never, let here, let platform {
+            throw RunError(
+                "image \(quoted(word)) not found for \(quoted(platform)); it is here for \(quoted(here.platform))")
         }
         if pull == .never { throw RunError("image \(quoted(word)) not found" + hint(word, manage.places)) }
         try manage.run(

@@ -125,6 +125,14 @@ struct BadInputTests {
         #expect(outcome.errors.contains("unmask"))
     }
 
+    @Test func outputThatGetsNowhereIsAnError() throws {
+        for words in ["images", "help", "profile list"] {
+            let outcome = try world.sh("\"$SANDBOX\" \(words) >/dev/full")
+            #expect(outcome.status == 125)
+            #expect(outcome.errors.contains("can't write to standard output"), "\(outcome.errors)")
+        }
+    }
+
     @Test func noSpaceLeft() throws {
         let outcome = try world.sh(
             """
