@@ -11,7 +11,7 @@ let strict: [SwiftSetting] = [
     .unsafeFlags(["-Xcc", "-D_GNU_SOURCE"]),
 ]
 
-/// ISA-L inflates several times as fast as zlib, and does not exist for all machines.
+/// ISA-L inflates twice as fast as zlib, and does not exist for all machines.
 let hasIsal = FileManager.default.fileExists(atPath: "/usr/include/isa-l.h")
 
 let package = Package(
