@@ -43,8 +43,17 @@ public struct Facts: Equatable, Sendable {
     public var subordinateGIDs: [(first: UInt32, count: UInt32)] = []
     /// Absolute paths of newuidmap(1) and newgidmap(1), where installed.
     public var mapHelpers: (uid: String, gid: String)?
-    /// How many ids from 0 on exist in the namespace this process is in (/proc/self/uid_map).
-    public var ownIDs: UInt32 = .max
+    /// The ids that exist in the user namespace this process is in (the first two fields of /proc/self/uid_map): a map
+    /// of a namespace below has to keep to their runs.
+    public var ownUIDs: [(first: UInt32, count: UInt32)] = [(0, .max)]
+    public var ownGIDs: [(first: UInt32, count: UInt32)] = [(0, .max)]
+    /// Started by id 0, whether that id may give out ids, itself among them: CAP_SETUID, CAP_SETGID and CAP_SETFCAP
+    /// (user_namespaces(7), "Defining user and group ID mappings").
+    public var givesIDs = true
+    /// Whether set-user-id programs do what they are for (PR_GET_NO_NEW_PRIVS(2const)).
+    public var gainsRights = true
+    /// Whether the machine's own root has an id here, so that the kernel's files in /proc and /sys have an owner.
+    public var hasHostRoot = false
     public var kernel: (major: Int, minor: Int) = (5, 15)
     /// `/` of the host, for ROOTFS `host`.
     public var hostRoot: [HostEntry] = []

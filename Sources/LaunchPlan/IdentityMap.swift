@@ -20,17 +20,18 @@ public struct IdentityMap: Equatable, Sendable {
     /// Chooses the map: a range where the caller may have one, else one id.
     /// - Throws: where a range was asked for and can't be had.
     public init(_ choice: IdentityChoice, _ facts: Facts) throws(PolicyError) {
-        if choice == .single {
+        // Inside another sandbox there may be but one id to give.
+        let isAlone = facts.uid == 0 && facts.ownUIDs.allSatisfy { $0 == (0, 1) }
+        if choice == .single || (choice == .auto && isAlone) {
             self = Self.single(facts)
             return
         }
-        if facts.uid == 0 {
-            let count = min(facts.ownIDs, 65536)
-            let range = [IDRange(inside: 0, outside: 0, count: count)]
-            self.init(mode: .range, uids: range, gids: range, writer: .launcher)
+        if facts.uid == 0, facts.givesIDs {
+            self.init(
+                mode: .range, uids: Self.same(facts.ownUIDs), gids: Self.same(facts.ownGIDs), writer: .launcher)
             return
         }
-        if let helpers = facts.mapHelpers, let uids = facts.subordinateUIDs.first,
+        if facts.gainsRights, let helpers = facts.mapHelpers, let uids = facts.subordinateUIDs.first,
             let gids = facts.subordinateGIDs.first
         {
             self.init(
@@ -50,6 +51,15 @@ public struct IdentityMap: Equatable, Sendable {
             self = Self.single(facts)
             return
         }
+        if facts.uid == 0 {
+            throw PolicyError(
+                "--id-map range needs CAP_SETUID, CAP_SETGID and CAP_SETFCAP, which this root does not have")
+        }
+        if !facts.gainsRights {
+            throw PolicyError(
+                "--id-map range needs newuidmap and newgidmap, which gain no rights here (no_new_privs); inside a "
+                    + "sandbox id 0 can give out ids, or use --id-map single")
+        }
         if facts.mapHelpers == nil {
             throw PolicyError(
                 "--id-map range needs newuidmap and newgidmap, which are not installed"
@@ -68,6 +78,13 @@ public struct IdentityMap: Equatable, Sendable {
         self.writer = writer
     }
 
+    /// Ids that are the same inside and outside, as far as 65535.
+    private static func same(_ runs: [(first: UInt32, count: UInt32)]) -> [IDRange] {
+        runs.filter { $0.first < 65536 }.map {
+            IDRange(inside: $0.first, outside: $0.first, count: min($0.count, 65536 - $0.first))
+        }
+    }
+
     private static func single(_ facts: Facts) -> IdentityMap {
         IdentityMap(
             mode: .single, uids: [IDRange(inside: 0, outside: facts.uid, count: 1)],
@@ -79,7 +96,7 @@ public struct IdentityMap: Equatable, Sendable {
 
     /// In one sentence, what id 0 inside is outside.
     public func rootOutside(_ facts: Facts) -> String {
-        if facts.uid == 0 {
+        if facts.uid == 0, facts.hasHostRoot {
             return "id 0 inside is root (0) outside: only namespaces, capabilities and the filter hold it"
         }
         return "id 0 inside is \(facts.userName) (\(facts.uid)) outside"

@@ -86,6 +86,7 @@ public struct LaunchFailure: Error, Equatable, Sendable {
         static let isDirectory: Int32 = 21
         static let invalid: Int32 = 22
         static let noSpace: Int32 = 28
+        static let noCall: Int32 = 38
         static let loop: Int32 = 40
         static let crossDevice: Int32 = 18
         static let overflow: Int32 = 75
@@ -117,6 +118,9 @@ public struct LaunchFailure: Error, Equatable, Sendable {
 
     private func namespacesMessage(_ reason: String) -> String {
         switch errno {
+        case Number.noCall:
+            "a system call filter around this refuses namespaces (\(reason)); inside a sandbox, start that one with "
+                + "--nested; in a container, start it with a seccomp profile that allows clone3, unshare and mount"
         case Number.permission, Number.access:
             "this machine does not let ordinary users make user namespaces (\(reason)); as root: "
                 + "`sysctl -w kernel.unprivileged_userns_clone=1` on Debian, "
@@ -141,7 +145,11 @@ public struct LaunchFailure: Error, Equatable, Sendable {
             "; an outer container masks its own /sys: start it unmasked, or use --network host"
         case (.mountOverlay, Number.invalid), (.mountOverlay, Number.permission):
             "; this kernel or file system refuses overlayfs in a user namespace (5.11 is needed, and an upper on "
-                + "ext4, xfs, btrfs or tmpfs); with --upper DIR or --name try --upper memory"
+                + "ext4, xfs, btrfs or tmpfs); with --upper DIR or --name try --upper memory; inside a sandbox, its "
+                + "own masks and binds keep the folders above them from being a layer"
+        case (.takeIdentity, Number.permission):
+            "; root without CAP_SETFCAP can't be id 0 of a namespace: inside a sandbox, give that one --cap-add setfcap, "
+                + "or --user with another id"
         case (.mountOverlay, Number.busy), (.mountOverlay, Number.loop):
             "; another sandbox uses this upper, or it lies in one of the layers"
         case (_, Number.noSpace): "; the file system is full: free some space, or give --tmpfs a larger size"

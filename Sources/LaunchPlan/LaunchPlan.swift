@@ -71,6 +71,11 @@ public struct LaunchPlan: Equatable, Sendable {
         if policy.network == .none { namespaces.insert(.network) }
         identity = request.identity
         execution = try Self.execution(request)
+        if policy.nested, request.facts.hasHostRoot {
+            throw PolicyError(
+                "--nested shows /proc unmasked, and started by root, id 0 inside is root outside, who could change the "
+                    + "kernel's settings there; start it as an ordinary user")
+        }
 
         steps += [.setHostName(policy.hostname), .makeMountsPrivate]
         let binds = openBinds()
@@ -199,7 +204,9 @@ extension LaunchPlan {
                 at: "/", lowers: layers + [.scratch("files"), .scratch("points")], upper: upperFolder(upper, ".")))
         for (name, slot) in folders {
             var stack: [LowerFolder] = [.slot(slot)]
-            if name == "etc" { stack.insert(.scratch("files/etc"), at: 0) }
+            if name == "etc" || (name == "var" && request.policy.nested) {
+                stack.insert(.scratch("files/" + name), at: 0)
+            }
             // Read-only, one lower alone needs a second to be an overlay.
             if request.policy.readOnly, stack.count == 1 { stack.append(.scratch("empty")) }
             steps.append(.mountOverlay(at: "/" + name, lowers: stack, upper: upperFolder(upper, name)))
@@ -226,6 +233,12 @@ extension LaunchPlan {
         steps.append(.makeFolder(scratch: "files/etc", mode: 0o755))
         for (name, content) in generatedFiles {
             steps.append(.writeFile(scratch: "files/etc/" + name, content: content))
+        }
+        if request.root == .host, request.policy.nested {
+            // A mount there would keep a sandbox within this one from stacking /var: what lies under a mount of ours is
+            // not to be seen from a nested user namespace, and the kernel sees to it.
+            steps.append(.makeFolder(scratch: "files/var", mode: 0o755))
+            steps.append(.makeLink(scratch: "files/var/tmp", to: "/tmp"))
         }
         if request.identity.mode == .single {
             // apt drops to a user of its own to download, and checks that it got there; here there is no second id.
@@ -262,9 +275,13 @@ extension LaunchPlan {
 
     private mutating func mountKernelFileSystems() {
         let safe: MountOptions = [.noSetID, .noDevices, .noExecution]
+        // The kernel gives a new /proc or /sys in a nested user namespace only where one without masks is seen already.
+        let isMasked = !request.policy.nested
         steps.append(.mount(.proc, at: "/proc", options: safe, data: []))
-        for path in Self.maskedPaths + (request.facts.uid == 0 ? Self.rootPaths : []) { steps.append(.mask(path)) }
-        for path in Self.protectedPaths { steps.append(.protect(path)) }
+        if isMasked {
+            for path in Self.maskedPaths + (request.facts.uid == 0 ? Self.rootPaths : []) { steps.append(.mask(path)) }
+            for path in Self.protectedPaths { steps.append(.protect(path)) }
+        }
         steps.append(
             .mount(.tmpfs, at: "/dev", options: [.noSetID, .noExecution], data: [("mode", "755"), ("size", "64k")]))
         for name in Self.devices { steps.append(.attachDevice(name)) }
@@ -282,9 +299,9 @@ extension LaunchPlan {
         if request.policy.network == .none {
             steps.append(.enterNetwork)
             steps.append(.mount(.sysfs, at: "/sys", options: safe.union(.readOnly), data: []))
-            steps.append(.mask("/sys/firmware"))
+            if isMasked { steps.append(.mask("/sys/firmware")) }
         }
-        if request.root == .host {
+        if request.root == .host, !request.policy.nested {
             steps.append(
                 .mount(.tmpfs, at: "/var/tmp", options: [.noSetID, .noDevices], data: [("mode", "1777")]))
         }

@@ -17,6 +17,16 @@ enum Capabilities {
         try Namespacing.clearAmbientCapabilities()
     }
 
+    /// Whether this process has all of these in its effective set.
+    static func areHeld(_ wanted: [Capability]) -> Bool {
+        guard let state = cap_get_proc() else { return false }
+        defer { cap_free(UnsafeMutableRawPointer(state)) }
+        return wanted.allSatisfy {
+            var value = CAP_CLEAR
+            return cap_get_flag(state, cap_value_t($0.rawValue), CAP_EFFECTIVE, &value) == 0 && value == CAP_SET
+        }
+    }
+
     /// Permitted and effective become `kept`, inheritable and ambient empty.
     static func drop(keeping kept: CapabilitySet) throws(Errno) {
         guard let state = cap_init() else { throw Errno.current }

@@ -27,9 +27,13 @@ extension Facts {
     private mutating func readIdentity() {
         if uid == 0 {
             userName = "root"
-            ownIDs = Self.mappedIDs
+            ownUIDs = Self.runs("/proc/self/uid_map")
+            ownGIDs = Self.runs("/proc/self/gid_map")
+            givesIDs = Capabilities.areHeld([.cap_setuid, .cap_setgid, .cap_setfcap])
+            hasHostRoot = Self.seesHostRoot
             return
         }
+        gainsRights = !Namespacing.hasNoNewPrivileges
         userName = Self.userName(uid) ?? String(uid)
         subordinateUIDs = Self.subordinate("/etc/subuid", [userName, String(uid)])
         subordinateGIDs = Self.subordinate("/etc/subgid", [userName, String(uid)])
@@ -79,13 +83,18 @@ extension Facts {
         return digits.isEmpty ? nil : value
     }
 
-    /// How many ids from 0 on are mapped in this process's own user namespace.
-    private static var mappedIDs: UInt32 {
-        for line in (Files.text("/proc/self/uid_map") ?? "").split(separator: "\n") {
+    /// The ids of a map of proc_pid_uid_map(5), one run for each line.
+    private static func runs(_ path: String) -> [(first: UInt32, count: UInt32)] {
+        (Files.text(path) ?? "").split(separator: "\n").compactMap { line in
             let numbers = line.split(separator: " ").compactMap { UInt32($0) }
-            if numbers.count == 3, numbers[0] == 0 { return numbers[2] }
+            return numbers.count == 3 ? (numbers[0], numbers[2]) : nil
         }
-        return 1
+    }
+
+    /// Files of sysctl(8) belong to the machine's root. Where that id has no name here, their owner is said to be the
+    /// overflow id (user_namespaces(7), "Unmapped user and group IDs").
+    private static var seesHostRoot: Bool {
+        do throws(Errno) { return try FileStatus.of("/proc/sys/kernel").owner != 65534 } catch { return true }
     }
 
     /// Lines `NAME:FIRST:COUNT` of subuid(5).

@@ -99,6 +99,9 @@ public enum Namespacing {
         try call { sb_prctl(PR_SET_NO_NEW_PRIVS, 1, 0) }
     }
 
+    /// Whether that was said of this process, or of one it descends from.
+    public static var hasNoNewPrivileges: Bool { sb_prctl(PR_GET_NO_NEW_PRIVS, 0, 0) == 1 }
+
     /// Installs a seccomp filter: `program` holds `struct sock_filter`s, 8 bytes each (seccomp(2)).
     public static func installFilter(_ program: [UInt8]) throws(Errno) {
         guard !program.isEmpty, program.count % 8 == 0, program.count / 8 <= 4096 else { throw Errno.invalid }

@@ -37,7 +37,9 @@ extension Setting {
         return switch option {
         case .network, .setupNetwork: value != "none"
         case .upper: value != "memory" && value != "disk"
-        case .here: value != "false"
+        case .here, .nested: value != "false"
+        // The narrowest there is; any other may be wider than that of a profile below.
+        case .seccomp: value != "strict"
         default: true
         }
     }

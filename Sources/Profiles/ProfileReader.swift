@@ -146,7 +146,7 @@ public struct ProfileReader {
             throw invalid(line, "\(option.rawValue) is empty")
         }
         let described = option.described
-        // Only where nothing but the choices is allowed: `upper` and `seccomp` take a path too.
+        // Only where nothing but the choices is allowed: `upper` and `seccomp` take a path too, `allow` a call.
         if case .required(let word) = described.argument, !described.choices.isEmpty,
             word == described.choices.joined(separator: "|"), !described.choices.contains(value)
         {
@@ -168,7 +168,8 @@ public struct ProfileReader {
     private func absolute(_ option: Option, _ value: String, _ line: Int) throws(ProfileError) -> String {
         switch option {
         case .layer, .envFile: return absolute(value)
-        case .upper, .seccomp: return option.described.choices.contains(value) ? value : absolute(value)
+        case .upper: return option.described.choices.contains(value) ? value : absolute(value)
+        case .seccomp: return FilterChoice.isPath(value) ? absolute(value) : value
         case .bind:
             let source = value.prefix { $0 != ":" }
             guard !source.isEmpty else { throw invalid(line, "bind \(quoted(value)) has no SRC; write SRC[:DST][:ro]") }

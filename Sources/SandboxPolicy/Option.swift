@@ -16,7 +16,7 @@ public enum Option: String, CaseIterable, Sendable, Hashable {
     // Taken away first: `--cap-drop ALL --cap-add CAP_KILL` leaves the one.
     case capDrop = "cap-drop"
     case capAdd = "cap-add"
-    case seccomp
+    case seccomp, allow, nested
     case idMap = "id-map"
     case timeout
     case setup
@@ -163,9 +163,19 @@ extension Option {
             Self.make(.required("CAP|ALL"), .append, .isolation, "take a capability away")
         case .seccomp:
             Self.make(
-                .required("default|none|FILE"), .last, .isolation, "the filter for system calls, in OCI format",
-                trust: true,
-                choices: ["default", "none"])
+                .required("default|strict|build|none|FILE"), .last, .isolation,
+                "the filter for system calls: one that came with the program, or a file in OCI format", trust: true,
+                choices: ["default", "strict", "build", "none"])
+        case .allow:
+            Self.make(
+                .required("GROUP|CALL"), .append, .isolation,
+                "let system calls through whatever the filter says: a group (docs/options.md lists them) or one call",
+                trust: true, choices: CallGroup.all.map(\.name))
+        case .nested:
+            Self.make(
+                .flag, .last, .isolation,
+                "let the command make sandboxes of its own; /proc and /sys are shown unmasked",
+                trust: true)
         case .idMap:
             Self.make(
                 .required("auto|single|range"), .last, .isolation,

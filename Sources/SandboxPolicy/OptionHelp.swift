@@ -137,6 +137,28 @@ extension OptionHelp {
                 text += markdownRow(option)
             }
         }
+        return text + groupsTable
+    }
+
+    /// What each group of `--allow` opens. `ioctl` stands for some of its requests only.
+    private static var groupsTable: String {
+        var text = """
+
+            ## Groups of --allow
+
+            `--allow GROUP` lets these system calls through, whatever the filter in use says of them. Any other word is
+            the name of one system call, which is let through with all arguments.
+
+            | group | system calls | what opening it means |
+            | --- | --- | --- |
+
+            """
+        for group in CallGroup.all {
+            let calls = group.calls.map { call in
+                call.argument.map { "\(call.name) 0x\(String($0.value, radix: 16))" } ?? call.name
+            }
+            text += "| `\(group.name)` | \(calls.joined(separator: ", ")) | \(group.meaning) |\n"
+        }
         return text
     }
 

@@ -50,9 +50,13 @@ public enum NetworkChoice: String, Equatable, Sendable { case none, host }
 public enum IdentityChoice: String, Equatable, Sendable { case auto, single, range }
 
 public enum FilterChoice: Equatable, Sendable {
-    case standard
+    /// One that came with the program: profiles/seccomp/NAME.json.
+    case installed(String)
     case none
     case file(String)
+
+    /// Whether a value of `--seccomp` is the path of a file rather than a name, as with profiles.
+    public static func isPath(_ word: String) -> Bool { word.contains("/") || word.hasSuffix(".json") }
 }
 
 /// Who the command runs as, as written: a name or a number, and perhaps a group.
@@ -110,7 +114,10 @@ public struct Policy: Equatable, Sendable {
     public var command: [String] = []
     public var network = NetworkChoice.none
     public var capabilities = CapabilitySet.standard
-    public var filter = FilterChoice.standard
+    public var filter = FilterChoice.installed("default")
+    /// Names of groups and of system calls that the filter lets through, in the order given, each once.
+    public var allowed: [String] = []
+    public var nested = false
     public var identity = IdentityChoice.auto
     /// Seconds.
     public var timeout: Int?
@@ -119,6 +126,13 @@ public struct Policy: Equatable, Sendable {
     public var explain: String?
     public var quiet = false
     public var verbose = false
+
+    /// All that the filter lets through beside its own rules.
+    /// - Parameter emulateRoot: changes of identity are answered with success and not made, also for a sandbox inside.
+    public func openings(emulateRoot: Bool) -> [String] {
+        guard nested else { return allowed }
+        return allowed + CallGroup.nested.filter { !allowed.contains($0) && !(emulateRoot && $0 == "identity") }
+    }
 
     /// The lowest level: what holds where nobody says otherwise.
     public static let builtIn = [
@@ -172,7 +186,9 @@ public struct Policy: Equatable, Sendable {
         case .network: network = try Self.choice(setting)
         case .capAdd: capabilities.formUnion(try Self.capabilities(setting))
         case .capDrop: capabilities.subtract(try Self.capabilities(setting))
-        case .seccomp: filter = value == "default" ? .standard : value == "none" ? .none : .file(value)
+        case .seccomp: filter = try Self.filter(setting)
+        case .allow: if !allowed.contains(value) { allowed.append(try Self.allowed(setting)) }
+        case .nested: nested = value == "true"
         case .idMap: identity = try Self.choice(setting)
         case .timeout: timeout = try Self.seconds(setting)
         case .setup:
@@ -345,6 +361,28 @@ extension Policy {
             "no such capability"
                 + Nearest.suggestion(setting.value.lowercased(), among: Capability.allCases.map { "\($0)" })
                 + " (capabilities(7) lists them)")
+    }
+
+    private static func filter(_ setting: Setting) throws(PolicyError) -> FilterChoice {
+        if FilterChoice.isPath(setting.value) { return .file(setting.value) }
+        let choices = setting.option.described.choices
+        guard choices.contains(setting.value) else {
+            throw PolicyError(
+                setting,
+                "no filter of that name" + Nearest.suggestion(setting.value, among: choices)
+                    + "; it is one of \(choices.joined(separator: ", ")), or a file, written with a slash")
+        }
+        return setting.value == "none" ? .none : .installed(setting.value)
+    }
+
+    private static func allowed(_ setting: Setting) throws(PolicyError) -> String {
+        if CallGroup.calls(of: setting.value) != nil { return setting.value }
+        let groups = setting.option.described.choices
+        let near = Nearest.suggestion(setting.value, among: groups + SystemCallNames.all)
+        throw PolicyError(
+            setting,
+            "no such group or system call"
+                + (near.isEmpty ? "; the groups are \(groups.joined(separator: ", "))" : near))
     }
 
     private static func setupCommand(_ setting: Setting) throws(PolicyError) -> (

@@ -2,8 +2,11 @@
 //
 // libseccomp drops a call's conditional rules as soon as the call has an unconditional one, so "allow ioctl, but refuse
 // TIOCSTI" can't be said to it. Such exceptions are compiled as a program of their own, whose default is a mark; the
-// main program is put behind it, and the mark becomes a jump to there. One program comes out: a second installed filter
-// would be walked for every call as well, and costs a system call at start.
+// main program is put behind it, and the mark becomes a jump to there. What `--allow` opens is a third such program, in
+// front of the others. One program comes out: a second installed filter would be walked for every call as well, costs a
+// system call at start, and could only refuse more.
+
+import SandboxPolicy
 
 extension FilterProfile {
     /// Compiles this profile for one target. Names that libseccomp does not know, or that this machine's system call
@@ -30,7 +33,34 @@ extension FilterProfile {
             }
             program = try first.program().continued(by: program, where: FilterContext.undecided)
         }
+        if let opened = try Self.opened(target.allowed) {
+            program = opened.continued(by: program, where: FilterContext.undecided)
+        }
         guard program.instructions.count <= FilterProgram.limit else { throw .tooLong(program.instructions.count) }
         return program
+    }
+
+    /// Allows what `names` open, and decides nothing else; nil where they open nothing.
+    private static func opened(_ names: [String]) throws(FilterError) -> FilterProgram? {
+        var calls: [AllowedCall] = []
+        for name in names {
+            guard let opened = CallGroup.calls(of: name) else { throw .unknownOpening(name) }
+            // Of a group, a machine may lack a call; a call asked for by its own name must not be passed over.
+            if opened == [AllowedCall(name)], !FilterContext.knows(name) { throw .unknownOpening(name) }
+            for call in opened where !calls.contains(call) { calls.append(call) }
+        }
+        if calls.isEmpty { return nil }
+        let context = try FilterContext(default: FilterContext.undecided)
+        let whole = calls.filter { $0.argument == nil }.map(\.name)
+        for call in calls {
+            if let (index, value) = call.argument {
+                if whole.contains(call.name) { continue }
+                let low = Comparison(index: index, value: 0xffff_ffff, valueTwo: UInt64(value), op: .maskedEqual)
+                try context.add(call.name, [low], .allow)
+            } else {
+                try context.add(call.name, [], .allow)
+            }
+        }
+        return try context.program()
     }
 }

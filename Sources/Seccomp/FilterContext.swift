@@ -33,6 +33,9 @@ struct FilterContext: ~Copyable {
         if answer < 0 { throw .notCompiled(Errno(-answer)) }
     }
 
+    /// Whether this machine has a call of that name, and libseccomp knows it.
+    static func knows(_ name: String) -> Bool { seccomp_syscall_resolve_name(name) >= 0 }
+
     /// Adds a rule (seccomp_rule_add(3)), or nothing where there is no call of that name here.
     func add(_ name: String, _ condition: [FilterProfile.Comparison], _ action: FilterAction) throws(FilterError) {
         let number = seccomp_syscall_resolve_name(name)

@@ -12,6 +12,8 @@ public enum FilterError: Error, Equatable {
     case filtersNothing
     /// Two rules decide the same call on the same condition, each in its own way.
     case contradiction(call: String)
+    /// `--allow` names neither a group nor a call that this machine has.
+    case unknownOpening(String)
     /// libseccomp would not take a rule for this call.
     case refusedRule(call: String, Errno)
     /// libseccomp could not build or write the program.
@@ -31,6 +33,8 @@ extension FilterError: CustomStringConvertible {
             "it allows everything and has no rules; list what it refuses under \"syscalls\", or say --seccomp none"
         case .contradiction(let call):
             "two rules decide \(quoted(call)) differently on the same condition; remove one of them"
+        case .unknownOpening(let name):
+            "--allow \(quoted(name)): no such system call on this machine, or libseccomp does not know it yet"
         case .refusedRule(let call, let errno):
             "libseccomp refuses the rule for \(quoted(call)): \(errno); look at its \"args\""
         case .notCompiled(let errno):

@@ -51,11 +51,16 @@ public struct FilterTarget: Sendable {
     /// Answer changes of owner and identity with success, and do nothing: where one id exists inside, they can't be
     /// made, and package managers insist on them.
     public let emulateRoot: Bool
+    /// Groups and calls of `--allow`, which are let through whatever the profile and `emulateRoot` say.
+    public let allowed: [String]
 
-    public init(capabilities: CapabilitySet, kernel: KernelVersion, emulateRoot: Bool) {
+    public init(
+        capabilities: CapabilitySet, kernel: KernelVersion, emulateRoot: Bool, allowed: [String] = []
+    ) {
         self.capabilities = capabilities
         self.kernel = kernel
         self.emulateRoot = emulateRoot
+        self.allowed = allowed
     }
 
     static let emulatedCalls = [

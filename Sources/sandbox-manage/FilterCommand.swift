@@ -10,31 +10,42 @@ struct FilterCommand: ParsableCommand {
         commandName: "__filter", abstract: "Compile a system call filter for the launcher.", shouldDisplay: false)
 
     @ArgumentParser.Argument(help: "a filter in OCI format") var file: String
-    @ArgumentParser.Argument(help: "the file to write: struct sock_filter, as seccomp(2) takes it") var output: String
+    @ArgumentParser.Argument(help: "the cache entry to write") var output: String
     @ArgumentParser.Option(name: .customLong("caps"), help: "the capabilities held inside, with commas between")
     var capabilities = ""
     @ArgumentParser.Flag(help: "answer changes of owner and identity with success") var emulateRoot = false
+    @ArgumentParser.Option(help: "a group or call that is let through in any case; any number of times")
+    var allow: [String] = []
 
     func run() throws {
-        let program = try compile()
+        // Before the compiling: a part of the compiler that is replaced meanwhile is noticed afterwards.
+        let dependencies = Compiler.parts.map {
+            SettingsFile.Dependency(path: $0, stamp: FileStatus.stamp(of: $0))
+        }
+        let (source, program) = try compile()
+        let entry = FilterFile(dependencies: dependencies, source: source, program: program.bytes)
         do throws(Errno) {
             if let slash = output.lastIndex(of: "/"), slash != output.startIndex {
                 try Files.makeDirectories(String(output[..<slash]), mode: 0o700)
             }
-            try Files.replace(output, with: program.bytes)
+            try Files.replace(output, with: entry.encoded)
         } catch {
             throw FilterCommandError.notWritten(output, error)
         }
     }
 
-    private func compile() throws(FilterCommandError) -> FilterProgram {
+    private func compile() throws(FilterCommandError) -> (FilterSource, FilterProgram) {
         let content: [UInt8]
         do throws(Errno) { content = try Files.read(file) } catch { throw .unreadable(file, error) }
-        let (major, minor) = Kernel.version
-        let kernel = KernelVersion(major: major, minor: minor)
-        let target = FilterTarget(capabilities: try held(), kernel: kernel, emulateRoot: emulateRoot)
+        let source = FilterSource(
+            content: content, capabilities: try held(), emulateRoot: emulateRoot, allowed: allow, kernel: Kernel.version
+        )
+        let target = FilterTarget(
+            capabilities: source.capabilities,
+            kernel: KernelVersion(major: source.kernel.major, minor: source.kernel.minor), emulateRoot: emulateRoot,
+            allowed: allow)
         do throws(FilterError) {
-            return try FilterProfile(json: content).compiled(for: target)
+            return (source, try FilterProfile(json: content).compiled(for: target))
         } catch {
             throw .bad(file, error)
         }
@@ -50,6 +61,21 @@ struct FilterCommand: ParsableCommand {
     }
 }
 
+/// What turns a filter's text into a program.
+private enum Compiler {
+    /// This program, and the libseccomp that is loaded into it.
+    static var parts: [String] {
+        var parts: [String] = []
+        do throws(Errno) { parts.append(try Process.ownExecutable()) } catch {}
+        // proc_pid_maps(5): the path is the last field, and begins with the first slash.
+        let lines = (Files.text("/proc/self/maps") ?? "").split(separator: "\n")
+        if let line = lines.first(where: { $0.contains("/libseccomp.so") }), let slash = line.firstIndex(of: "/") {
+            parts.append(String(line[slash...]))
+        }
+        return parts
+    }
+}
+
 enum FilterCommandError: Error, CustomStringConvertible {
     case unreadable(String, Errno)
     case bad(String, FilterError)
@@ -59,7 +85,9 @@ enum FilterCommandError: Error, CustomStringConvertible {
     var description: String {
         switch self {
         case .unreadable(let file, let errno):
-            "can't read the filter \(quoted(file)): \(errno); --seccomp takes default, none or the path of a file"
+            "can't read the filter \(quoted(file)): \(errno); --seccomp takes the name of a filter or the path of a file"
+        case .bad(_, .unknownOpening(let name)):
+            "\(FilterError.unknownOpening(name))"
         case .bad(let file, let error):
             "the filter \(quoted(file)) is not usable: \(error)"
         case .unknownCapability(let name):

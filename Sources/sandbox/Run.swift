@@ -170,7 +170,7 @@ extension Setting {
             switch option {
             case .layer, .envFile, .bind: true
             case .upper: value != "memory" && value != "disk"
-            case .seccomp: value != "default" && value != "none"
+            case .seccomp: FilterChoice.isPath(value)
             default: false
             }
         guard isPath else { return self }

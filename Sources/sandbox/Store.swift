@@ -82,24 +82,43 @@ struct Store {
         let file: String
         switch policy.filter {
         case .none: return nil
-        case .standard: file = manage.installation.profiles + "/seccomp/default.json"
+        case .installed(let name): file = manage.installation.profiles + "/seccomp/\(name).json"
         case .file(let path): file = path
         }
-        let emulate = identity.mode == .single
-        let kernel = Kernel.version
-        let key = [
-            file, FileStatus.stamp(of: file), emulate ? "emulate" : "", String(policy.capabilities.bits),
-            "\(kernel.major).\(kernel.minor)",
-            FileStatus.stamp(of: manage.installation.manage),
-        ]
-        let path = places.filterCache + "/" + Places.key(key.joined(separator: "\u{0}"))
-        if let filter = OwnFile.read(path), !filter.isEmpty { return filter }
-        let names = policy.capabilities.members.map { "\($0)" }.joined(separator: ",")
-        try manage.run(["__filter", file, path, "--caps", names] + (emulate ? ["--emulate-root"] : []))
-        guard let filter = OwnFile.read(path), !filter.isEmpty else {
-            throw RunError("the filter \(quoted(file)) could not be prepared")
+        let emulateRoot = identity.mode == .single
+        // A file may change between this reading and the compiler's own.
+        for _ in 0..<3 {
+            let source = FilterSource(
+                content: try content(ofFilter: file), capabilities: policy.capabilities, emulateRoot: emulateRoot,
+                allowed: policy.openings(emulateRoot: emulateRoot), kernel: Kernel.version)
+            let path = places.filterCache + "/" + source.fileName(of: file)
+            if let program = fresh(path, source) { return program }
+            let names = policy.capabilities.members.map { "\($0)" }.joined(separator: ",")
+            var words = ["__filter", file, path, "--caps", names]
+            if source.emulateRoot { words.append("--emulate-root") }
+            for name in source.allowed { words += ["--allow", name] }
+            try manage.run(words)
+            if let program = fresh(path, source) { return program }
         }
-        return filter
+        throw RunError("the filter \(quoted(file)) could not be prepared: it changes while it is read")
+    }
+
+    /// A kept program that was made from exactly this, by the compiler that is installed now.
+    private func fresh(_ path: String, _ source: FilterSource) -> [UInt8]? {
+        guard let file = OwnFile.read(path).flatMap({ FilterFile(encoded: $0) }), file.isMade(from: source),
+            file.dependencies.first?.stamp == FileStatus.stamp(of: manage.installation.manage),
+            file.dependencies.dropFirst().allSatisfy({ FileStatus.stamp(of: $0.path) == $0.stamp })
+        else { return nil }
+        return file.program
+    }
+
+    private func content(ofFilter path: String) throws -> [UInt8] {
+        do throws(Errno) {
+            // Without waiting for a writer, where it is a pipe.
+            let file = try Descriptor.open(path, [.readOnly, .nonBlocking, .noControllingTerminal])
+            if try file.status().kind == .regular { return try file.readAll(limit: 1 << 20) }
+        } catch { throw RunError("--seccomp: can't read the filter \(quoted(path)): \(error)") }
+        throw RunError("--seccomp: the filter \(quoted(path)) is not a regular file")
     }
 }
 

@@ -58,6 +58,66 @@ struct LaunchPlanTests {
         #expect(!open.namespaces.contains(.network) && !open.steps.contains(.enterNetwork))
     }
 
+    @Test(arguments: [RootSource.folder("/r"), .host])
+    func nestedMountsNothingOverTheKernelsFiles(_ root: RootSource) throws {
+        for step in try plan([Setting(.nested, "true", .commandLine)], root).steps {
+            switch step {
+            case .mask, .protect, .mount(_, "/var/tmp", _, _): Issue.record("\(step)")
+            default: break
+            }
+        }
+        // What the user wants hidden is hidden all the same.
+        let masked = try plan([Setting(.nested, "true", .commandLine), Setting(.mask, "/x", .commandLine)], root)
+        #expect(masked.steps.contains(.hide("/x")))
+    }
+
+    @Test func nestedIsNotForTheRootOfTheMachine() throws {
+        var facts = facts()
+        (facts.uid, facts.hasHostRoot) = (0, true)
+        let policy = try Policy(Policy.builtIn + [Setting(.nested, "true", .commandLine)])
+        func plan() throws(PolicyError) -> LaunchPlan {
+            try LaunchPlan(
+                LaunchRequest(
+                    policy: policy, facts: facts, root: .host, layers: [], upper: nil,
+                    identity: try IdentityMap(policy.identity, facts), command: ["true"]))
+        }
+        let error = #expect(throws: PolicyError.self) { try plan() }
+        #expect(error?.description.contains("start it as an ordinary user") == true)
+        // The root of a sandbox is not that of the machine.
+        facts.hasHostRoot = false
+        #expect(throws: Never.self) { try plan() }
+    }
+
+    @Test func rootInsideASandboxGivesOutWhatItHas() throws {
+        var facts = facts()
+        facts.uid = 0
+        facts.ownUIDs = [(0, 1), (1, 65536)]
+        facts.ownGIDs = facts.ownUIDs
+        let range = try IdentityMap(.auto, facts)
+        #expect(
+            range.uids == [
+                IDRange(inside: 0, outside: 0, count: 1), IDRange(inside: 1, outside: 1, count: 65535),
+            ])
+        #expect(range.writer == .launcher)
+        facts.givesIDs = false
+        #expect(try IdentityMap(.auto, facts).mode == .single)
+        #expect(throws: PolicyError.self) { try IdentityMap(.range, facts) }
+        facts.givesIDs = true
+        facts.ownUIDs = [(0, 1)]
+        #expect(try IdentityMap(.auto, facts).mode == .single)
+    }
+
+    @Test func withNoNewPrivilegesTheHelpersAreOfNoUse() throws {
+        var facts = facts()
+        facts.mapHelpers = ("/usr/bin/newuidmap", "/usr/bin/newgidmap")
+        facts.subordinateUIDs = [(100_000, 65536)]
+        facts.subordinateGIDs = [(100_000, 65536)]
+        facts.gainsRights = false
+        #expect(try IdentityMap(.auto, facts).mode == .single)
+        let error = #expect(throws: PolicyError.self) { try IdentityMap(.range, facts) }
+        #expect(error?.description.contains("no_new_privs") == true)
+    }
+
     @Test func identityFollowsWhatTheCallerHas() throws {
         var facts = facts()
         #expect(try IdentityMap(.auto, facts).mode == .single)
@@ -74,6 +134,7 @@ struct LaunchPlanTests {
                 IDRange(inside: 0, outside: 1000, count: 1), IDRange(inside: 1, outside: 100_000, count: 65536),
             ])
         facts.uid = 0
+        facts.hasHostRoot = true
         let root = try IdentityMap(.auto, facts)
         #expect(root.uids == [IDRange(inside: 0, outside: 0, count: 65536)])
         #expect(root.rootOutside(facts).contains("is root (0) outside"))

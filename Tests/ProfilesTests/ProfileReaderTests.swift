@@ -97,7 +97,9 @@ struct ProfileReaderTests {
 
     @Test(arguments: [
         (Option.network, "host", true), (.network, "none", false), (.here, "true", true), (.here, "false", false),
-        (.upper, "memory", false), (.upper, "/d", true), (.seccomp, "none", true), (.readOnly, "false", false),
+        (.upper, "memory", false), (.upper, "/d", true), (.seccomp, "none", true), (.seccomp, "strict", false),
+        (.seccomp, "build", true), (.seccomp, "/f", true),
+        (.nested, "true", true), (.nested, "false", false), (.allow, "bpf", true), (.readOnly, "false", false),
         (.env, "A=1", true), (.capDrop, "ALL", false), (.setup, "alpine=true", true),
     ])
     func knowsWhichValuesOpenTheSandbox(_ option: Option, _ value: String, _ opens: Bool) {

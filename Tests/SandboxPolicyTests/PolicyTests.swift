@@ -46,12 +46,50 @@ struct PolicyTests {
         #expect(merged.setup.commands.map(\.command) == ["d", "b=c"])
     }
 
+    @Test func openingsAddUp() throws {
+        let merged = try policy([
+            Setting(.allow, "bpf", .profile("p")), Setting(.allow, "mount", .commandLine),
+            Setting(.allow, "bpf", .commandLine), Setting(.nested, "true", .commandLine),
+        ])
+        #expect(merged.allowed == ["bpf", "mount"])
+        #expect(
+            merged.openings(emulateRoot: false) == ["bpf", "mount", "namespaces", "hostname", "identity", "loopback"])
+        #expect(merged.openings(emulateRoot: true) == ["bpf", "mount", "namespaces", "hostname", "loopback"])
+    }
+
+    @Test(arguments: [
+        ("default", FilterChoice.installed("default")), ("strict", .installed("strict")), ("none", .none),
+        ("./none", .file("./none")), ("mine.json", .file("mine.json")), ("/strict", .file("/strict")),
+    ])
+    func filtersByNameAndByFile(_ value: String, _ choice: FilterChoice) throws {
+        #expect(try policy([Setting(.seccomp, value, .commandLine)]).filter == choice)
+    }
+
+    @Test func aKeptFilterSaysWhatItWasMadeFrom() throws {
+        let source = FilterSource(
+            content: [1, 0, 2], capabilities: .standard, emulateRoot: false, allowed: ["bpf"], kernel: (6, 1))
+        let file = FilterFile(
+            dependencies: [SettingsFile.Dependency(path: "/m", stamp: "1")], source: source,
+            program: [6, 0, 0, 0, 0, 0, 0, 0])
+        let read = try #require(FilterFile(encoded: file.encoded))
+        #expect(read == file && read.isMade(from: source))
+        var others = Array(repeating: source, count: 5)
+        others[0].content = [1, 0, 3]
+        others[1].capabilities = []
+        others[2].emulateRoot = true
+        others[3].allowed = []
+        others[4].kernel = (6, 2)
+        for other in others { #expect(!read.isMade(from: other)) }
+        #expect(Set((others.dropFirst() + [source]).map { $0.fileName(of: "/f") }).count == 5)
+        for count in file.encoded.indices { #expect(FilterFile(encoded: Array(file.encoded[..<count])) == nil) }
+    }
+
     @Test(arguments: [
         (Option.timeout, "0"), (.timeout, "1y"), (.timeout, "-5"), (.user, "-1"), (.user, "4294967295"),
         (.user, "99999999999"), (.hostname, "a b"), (.hostname, ""), (.workdir, "relative"), (.mask, "x"),
         (.tmpfs, "/x:size=0"), (.tmpfs, "/x:mode=1"), (.bind, ""), (.bind, "/a:/b:/c"), (.bind, "/a:b"), (.env, "=x"),
         (.network, "bridge"), (.idMap, "two"), (.capAdd, "cap_x"), (.setup, "alpine"), (.name, ".x"), (.name, "a/b"),
-        (.explain, "yaml"),
+        (.explain, "yaml"), (.seccomp, "strct"), (.allow, "no_such_call"), (.allow, ""), (.allow, "mount,bpf"),
     ])
     func badValuesNameTheOption(_ option: Option, _ value: String) {
         let error = #expect(throws: PolicyError.self) { try policy([Setting(option, value, .commandLine)]) }

@@ -121,14 +121,18 @@ struct DefaultFilterTests {
     /// The kernel's own table, where its headers are installed.
     static let table = "/usr/include/x86_64-linux-gnu/asm/unistd_64.h"
 
-    @Test(.enabled(if: Files.isAccessible(table, 4), "no \(table)"))
-    func namesEveryCallOfTheKernelsTable() throws {
+    static func names(_ filter: String) throws -> Set<String> {
         struct Filter: Decodable {
             struct Rule: Decodable { let names: [String] }
             let syscalls: [Rule]
         }
-        let json = Data(try Files.read(Checkout.defaultFilter))
-        let named = Set(try JSONDecoder().decode(Filter.self, from: json).syscalls.flatMap(\.names))
+        let json = Data(try Files.read(Checkout.filter(filter)))
+        return Set(try JSONDecoder().decode(Filter.self, from: json).syscalls.flatMap(\.names))
+    }
+
+    @Test(.enabled(if: Files.isAccessible(table, 4), "no \(table)"))
+    func namesEveryCallOfTheKernelsTable() throws {
+        let named = try Self.names("default")
         let text = try #require(Files.text(Self.table))
         let calls = text.split(separator: "\n").compactMap { line in
             line.hasPrefix("#define __NR_") ? line.dropFirst(13).split(separator: " ").first.map(String.init) : nil

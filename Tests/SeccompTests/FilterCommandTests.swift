@@ -38,8 +38,17 @@ final class FilterCommandTests {
         #expect(outcome.status == 0)
         #expect(outcome.errors.isEmpty)
         let held = CapabilitySet(names.split(separator: ",").compactMap { Capability(name: String($0)) })
-        let expected = try defaultProgram(for: target(held, emulateRoot: emulateRoot))
-        #expect(try Files.read(output) == expected.bytes)
+        let kernel = Kernel.version
+        let expected = try defaultProgram(
+            for: target(
+                held, kernel: KernelVersion(major: kernel.major, minor: kernel.minor), emulateRoot: emulateRoot))
+        let entry = try #require(FilterFile(encoded: try Files.read(output)))
+        #expect(entry.program == expected.bytes)
+        let source = FilterSource(
+            content: try Files.read(Checkout.defaultFilter), capabilities: held, emulateRoot: emulateRoot, allowed: [],
+            kernel: kernel)
+        #expect(entry.isMade(from: source))
+        #expect(entry.dependencies.count == 2 && entry.dependencies[1].path.contains("/libseccomp.so"))
         #expect(try FileStatus.of(folder + "/cache").permissions == 0o700)
         #expect(try FileStatus.of(output).permissions == 0o600)
     }
@@ -50,7 +59,8 @@ final class FilterCommandTests {
         #expect(outcome.errors.hasPrefix(#"sandbox: can't read the filter ""#))
         #expect(
             outcome.errors.hasSuffix(
-                "/none\\x1b\": No such file or directory; --seccomp takes default, none or the path of a file\n"))
+                "/none\\x1b\": No such file or directory; --seccomp takes the name of a filter or the path of a file\n")
+        )
     }
 
     @Test func aBadFileLeavesNothingBehind() throws {
@@ -60,6 +70,13 @@ final class FilterCommandTests {
         #expect(outcome.errors.contains("bad.json\" is not usable: not JSON: "))
         #expect(outcome.errors.split(separator: "\n").count == 1)
         #expect(FileStatus.stamp(of: folder + "/cache") == "-")
+    }
+
+    @Test func anUnknownOpeningIsRefused() throws {
+        let outcome = try filter([Checkout.defaultFilter, folder + "/out", "--allow", "no_such_call"])
+        #expect(outcome.status == 125)
+        #expect(outcome.errors.hasPrefix("sandbox: --allow \"no_such_call\": no such system call on this machine"))
+        #expect(FileStatus.stamp(of: folder + "/out") == "-")
     }
 
     @Test func anUnknownCapabilityIsRefused() throws {

@@ -10,19 +10,25 @@ let unknown = FilterAction.errno(38).rawValue
 
 enum Checkout {
     static let top = String(#filePath.dropLast("/Tests/SeccompTests/World.swift".count))
-    static let defaultFilter = top + "/profiles/seccomp/default.json"
+    static let defaultFilter = filter("default")
+    static func filter(_ name: String) -> String { top + "/profiles/seccomp/\(name).json" }
 }
 
 func target(
     _ capabilities: CapabilitySet = .standard, kernel: KernelVersion = KernelVersion(major: 6, minor: 1),
-    emulateRoot: Bool = false
+    emulateRoot: Bool = false, allowed: [String] = []
 ) -> FilterTarget {
-    FilterTarget(capabilities: capabilities, kernel: kernel, emulateRoot: emulateRoot)
+    FilterTarget(capabilities: capabilities, kernel: kernel, emulateRoot: emulateRoot, allowed: allowed)
 }
 
 /// The filter that comes with the program.
 func defaultProgram(for target: FilterTarget = target()) throws -> FilterProgram {
     try FilterProfile(json: try Files.read(Checkout.defaultFilter)).compiled(for: target)
+}
+
+/// One of the filters that come with the program.
+func installedProgram(_ name: String, for target: FilterTarget = target()) throws -> FilterProgram {
+    try FilterProfile(json: try Files.read(Checkout.filter(name))).compiled(for: target)
 }
 
 /// A filter with these entries of `syscalls`, refusing all else with EPERM.
