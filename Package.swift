@@ -43,21 +43,25 @@ let package = Package(
 
         // Pure: no system calls, tested without privileges.
         .target(name: "SandboxPolicy", swiftSettings: strict),
+        .target(name: "BPF", swiftSettings: strict),
         .target(name: "LaunchPlan", dependencies: ["SandboxPolicy"], swiftSettings: strict),
+        .target(name: "Observations", dependencies: ["BPF", "SandboxPolicy"], swiftSettings: strict),
         .target(name: "ImageFormat", dependencies: ["SandboxPolicy"], swiftSettings: strict),
 
         // The launcher: static, no Foundation.
         .target(
-            name: "Launcher", dependencies: ["LinuxSystem", "LaunchPlan", "SandboxPolicy", "CCap"],
+            name: "Launcher",
+            dependencies: ["LinuxSystem", "LaunchPlan", "Observations", "SandboxPolicy", "BPF", "CCap"],
             swiftSettings: strict),
         .executableTarget(
-            name: "sandbox", dependencies: ["Launcher", "LaunchPlan", "SandboxPolicy", "LinuxSystem"],
+            name: "sandbox",
+            dependencies: ["Launcher", "LaunchPlan", "Observations", "BPF", "SandboxPolicy", "LinuxSystem"],
             swiftSettings: strict,
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
 
         // The manager: dynamic, convenience before microseconds.
         .target(
-            name: "Seccomp", dependencies: ["CSeccomp", "LinuxSystem", "SandboxPolicy"], swiftSettings: strict),
+            name: "Seccomp", dependencies: ["BPF", "CSeccomp", "LinuxSystem", "SandboxPolicy"], swiftSettings: strict),
         .target(
             name: "Decompression", dependencies: ["CArchive", "CZlib", "CZstd"] + (hasIsal ? ["CIsal"] : []),
             swiftSettings: strict + [.strictMemorySafety()] + (hasIsal ? [.define("HAS_ISAL")] : [])),
@@ -65,6 +69,9 @@ let package = Package(
         .target(
             name: "ImageStore",
             dependencies: ["LinuxSystem", "SandboxPolicy", "ImageFormat", "Checksums", "Decompression", "CArchive"],
+            swiftSettings: strict),
+        .target(
+            name: "Reports", dependencies: ["BPF", "Observations", "SandboxPolicy", "Seccomp"],
             swiftSettings: strict),
         .target(name: "Toml", dependencies: ["CToml"], swiftSettings: strict),
         .target(
@@ -79,13 +86,15 @@ let package = Package(
         .executableTarget(
             name: "sandbox-manage",
             dependencies: [
-                "ImageStore", "ImageFormat", "ImageLayout", "Registry", "Profiles", "Seccomp", "Launcher", "LaunchPlan",
-                "SandboxPolicy",
+                "ImageStore", "ImageFormat", "ImageLayout", "Registry", "Profiles", "Seccomp", "Reports", "BPF",
+                "Launcher", "LaunchPlan",
+                "Observations", "SandboxPolicy",
                 "LinuxSystem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
 
+        .testTarget(name: "BPFTests", dependencies: ["BPF"], swiftSettings: strict),
         .testTarget(name: "LaunchPlanTests", dependencies: ["LaunchPlan", "SandboxPolicy"], swiftSettings: strict),
         .testTarget(name: "ImageFormatTests", dependencies: ["ImageFormat", "SandboxPolicy"], swiftSettings: strict),
         .testTarget(
@@ -97,10 +106,12 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "DecompressionTests", dependencies: ["Decompression"], swiftSettings: strict),
         // Runs the built binary and looks at the world from inside.
-        .testTarget(
-            name: "LauncherTests", dependencies: ["LinuxSystem", "SandboxPolicy"], swiftSettings: strict),
+        .testTarget(name: "LauncherTests", dependencies: ["LinuxSystem", "SandboxPolicy"], swiftSettings: strict),
         // Kills, full disks and crowds, against the built binaries.
         .testTarget(name: "ImageFaultTests", dependencies: ["LinuxSystem"], swiftSettings: strict),
+        .testTarget(
+            name: "ReportsTests", dependencies: ["Reports", "Observations", "Seccomp", "BPF", "SandboxPolicy"],
+            swiftSettings: strict),
         .testTarget(name: "TomlTests", dependencies: ["Toml"], swiftSettings: strict),
         .testTarget(
             name: "RegistryTests",
@@ -111,7 +122,7 @@ let package = Package(
         .testTarget(
             name: "ProfilesTests", dependencies: ["Profiles", "SandboxPolicy", "LinuxSystem"], swiftSettings: strict),
         .testTarget(
-            name: "SeccompTests", dependencies: ["Seccomp", "CSeccomp", "SandboxPolicy", "LinuxSystem"],
+            name: "SeccompTests", dependencies: ["Seccomp", "BPF", "CSeccomp", "SandboxPolicy", "LinuxSystem"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],

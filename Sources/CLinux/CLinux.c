@@ -10,11 +10,11 @@ const char *sb_kernel_release(void) {
     return uname(&names) == 0 ? names.release : "";
 }
 
-int sb_vfork_call(int (*body)(void *), void *context) {
+int sb_vfork_call(int (*body)(void *), void *context, int share_descriptors) {
     enum { SIZE = 1 << 20 };
     char *stack = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
     if (stack == MAP_FAILED) return -1;
-    int child = clone(body, stack + SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD, context);
+    int child = clone(body, stack + SIZE, CLONE_VM | CLONE_VFORK | (share_descriptors ? CLONE_FILES : 0) | SIGCHLD, context);
     int failure = errno;
     munmap(stack, SIZE);
     errno = failure;
@@ -106,4 +106,82 @@ int sb_enter_network(int process) {
     int result = setns(network_fd, CLONE_NEWNET);
     close(network_fd);
     return result;
+}
+
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
+
+int sb_seccomp_listen(uint16_t count, const struct sock_filter *filter) {
+    struct sock_fprog program = {count, (struct sock_filter *)filter};
+    long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    int listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &program);
+    if (listener < 0 && errno == EINVAL) listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+    return listener;
+}
+
+// Kernels may know longer structures than these headers.
+union notification {
+    struct seccomp_notif question;
+    struct seccomp_notif_resp answer;
+    char room[1024];
+};
+
+int sb_seccomp_receive(int listener, struct sb_question *question) {
+    union notification it;
+    memset(&it, 0, sizeof it);
+    if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &it) < 0) return -1;
+    question->id = it.question.id;
+    question->process = (pid_t)it.question.pid;
+    question->number = (uint32_t)it.question.data.nr;
+    question->architecture = it.question.data.arch;
+    for (int i = 0; i < 6; i++) question->arguments[i] = it.question.data.args[i];
+    return 0;
+}
+
+int sb_seccomp_answer(int listener, uint64_t id, int made, int error) {
+    union notification it;
+    memset(&it, 0, sizeof it);
+    it.answer.id = id;
+    it.answer.error = -error;
+    if (made) it.answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+    return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &it);
+}
+
+int sb_seccomp_is_valid(int listener, uint64_t id) { return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0; }
+
+union control {
+    struct cmsghdr header;
+    char room[CMSG_SPACE(sizeof(int))];
+};
+
+int sb_send_descriptor(int socket, int descriptor) {
+    char byte = 1;
+    struct iovec data = {&byte, 1};
+    union control control;
+    memset(&control, 0, sizeof control);
+    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    control.header.cmsg_level = SOL_SOCKET;
+    control.header.cmsg_type = SCM_RIGHTS;
+    control.header.cmsg_len = CMSG_LEN(sizeof descriptor);
+    memcpy(CMSG_DATA(&control.header), &descriptor, sizeof descriptor);
+    return (int)sendmsg(socket, &message, MSG_NOSIGNAL);
+}
+
+int sb_receive_descriptor(int socket) {
+    char byte;
+    struct iovec data = {&byte, 1};
+    union control control;
+    memset(&control, 0, sizeof control);
+    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    ssize_t got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    if (got < 0) return -1;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (got == 0 || header == NULL || header->cmsg_type != SCM_RIGHTS) {
+        errno = 0;
+        return -1;
+    }
+    int descriptor;
+    memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
+    return descriptor;
 }

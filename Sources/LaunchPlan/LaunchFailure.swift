@@ -125,7 +125,8 @@ public struct LaunchFailure: Error, Equatable, Sendable {
             "this machine does not let ordinary users make user namespaces (\(reason)); as root: "
                 + "`sysctl -w kernel.unprivileged_userns_clone=1` on Debian, "
                 + "`sysctl -w kernel.apparmor_restrict_unprivileged_userns=0` on Ubuntu; "
-                + "in a container, start it with a seccomp profile that allows unshare and mount"
+                + "inside a sandbox, start that one with --nested; in a container, start it with a seccomp profile that "
+                + "allows unshare and mount"
         case Number.noSpace, Number.users:
             "no more user namespaces are allowed here (\(reason)); as root: `sysctl -w user.max_user_namespaces=15000`"
         case Number.invalid:

@@ -16,18 +16,22 @@ struct Child {
     func run() -> Never {
         do throws(LaunchFailure) {
             try leaveTheCaller()
-            var walker = StepWalker(launch.plan.identity)
-            for (index, step) in launch.plan.steps.enumerated() {
-                do throws(Errno) {
-                    try walker.walk(step, gate.descriptor)
-                } catch {
-                    throw LaunchFailure(.step(index), errno: error.rawValue)
-                }
-            }
+            try walk()
             try dieWithLauncher()
             try start()
         } catch {
             Self.fail(error, report)
+        }
+    }
+
+    private func walk() throws(LaunchFailure) {
+        var walker = StepWalker(launch.plan.identity)
+        for (index, step) in launch.plan.steps.enumerated() {
+            do throws(Errno) {
+                try walker.walk(step, gate.descriptor)
+            } catch {
+                throw LaunchFailure(.step(index), errno: error.rawValue)
+            }
         }
     }
 
@@ -60,15 +64,20 @@ struct Child {
         // Copied before this process's own command line is overwritten: it may name what the sandbox is not to know.
         let words = ProgramWords(launch.words, tail: launch.tail)
         OwnCommandLine.replace(with: "sandbox-init")
-        let start = CommandStart(
+        var listener: Int32?
+        var start = CommandStart(
             execution: launch.plan.execution, filter: launch.filter, words: words, report: report.raw)
+        if let observer = launch.observer {
+            start.asking = .init(filter: observer.askingFilter, keeping: ended.raw) { listener = $0 }
+        }
         do throws(Errno) {
-            command = try Namespacing.startSharingMemory {
+            command = try Namespacing.startSharingMemory(descriptors: start.asking != nil) { [start] in
                 do throws(LaunchFailure) { try start.run() } catch { Self.fail(error, report) }
             }
         } catch { throw LaunchFailure(.command, errno: error.rawValue) }
         do throws(Errno) {
             // Signals to a command of another user need CAP_KILL; nothing else is kept.
+            if launch.observer != nil { try ended.descriptor.send(descriptor: listener) }
             try Capabilities.drop(keeping: [.cap_kill])
             try Namespacing.setNoNewPrivileges()
             // The caller's standard descriptors are the command's; all others end here, the report pipe too.

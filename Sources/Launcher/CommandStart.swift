@@ -10,11 +10,23 @@ struct CommandStart {
     let words: ProgramWords
     /// The descriptor of the pipe that a failure is written to.
     let report: Int32
+    /// A filter that asks, to be installed instead, where somebody is to hear of system calls.
+    var asking: Asking?
+
+    struct Asking {
+        let filter: [UInt8]
+        /// This process's descriptors are init's too, and this is one that init needs.
+        let keeping: Int32
+        /// Told where the questions come in, which init finds at that number.
+        let told: (Int32) -> Void
+    }
 
     /// Runs the command, or throws what kept it from running.
     func run() throws(LaunchFailure) -> Never {
         // The image lays out what is opened from here on: nothing of the host may still be open beside it.
-        do throws(Errno) { try Namespacing.closeDescriptors(keeping: [report]) } catch {
+        do throws(Errno) {
+            try Namespacing.closeDescriptors(keeping: [report] + (asking.map { [$0.keeping] } ?? []))
+        } catch {
             throw LaunchFailure(.workdir, errno: error.rawValue)
         }
         let account = try Self.account(execution.user)
@@ -23,10 +35,11 @@ struct CommandStart {
             let root = try Descriptor.open("/", [.path, .directory])
             try Process.changeFolder(to: root.openInRoot(execution.workdir, [.path, .directory]))
         } catch { throw LaunchFailure(.workdir, errno: error.rawValue) }
-        try giveUpRights(isRoot: account.uid == 0)
         var environment = execution.environment
         if !environment.contains(where: { $0.name == "HOME" }) { environment.append(("HOME", account.home)) }
         Signals.restoreDefaults()
+        // The last before the execution: nobody hears yet of calls that the filter asks about.
+        try giveUpRights(isRoot: account.uid == 0)
         throw execute(environment)
     }
 
@@ -63,8 +76,14 @@ struct CommandStart {
             try Namespacing.setNoNewPrivileges()
             try Namespacing.closeOnExecute(from: 3)
         } catch { throw LaunchFailure(.capabilities, errno: error.rawValue) }
-        guard let filter else { return }
-        do throws(Errno) { try Namespacing.installFilter(filter) } catch {
+        do throws(Errno) {
+            if let asking {
+                do throws(Errno) {
+                    return asking.told(try Namespacing.installAskingFilter(asking.filter))
+                } catch .busy {}  // Somebody hears of this process's calls already, and the kernel has room for one.
+            }
+            if let filter { try Namespacing.installFilter(filter) }
+        } catch {
             throw LaunchFailure(.filter, errno: error.rawValue)
         }
     }

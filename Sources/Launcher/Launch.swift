@@ -9,6 +9,8 @@ public struct Launch {
     let plan: LaunchPlan
     /// seccomp(2) program, or nil for none.
     let filter: [UInt8]?
+    /// Hears of system calls, which the filter then asks about.
+    let observer: Observer?
     /// The command's words, and where in this process's own command line the rest of them begins.
     let words: [String]
     let tail: Int?
@@ -23,13 +25,14 @@ public struct Launch {
     let timedOut: (Int) -> Void
 
     public init(
-        _ plan: LaunchPlan, filter: [UInt8]?, words: [String], tail: Int?, timeout: Int?, isKept: Bool,
-        timedOut: @escaping (Int) -> Void
+        _ plan: LaunchPlan, filter: [UInt8]?, observer: Observer?, words: [String], tail: Int?, timeout: Int?,
+        isKept: Bool, timedOut: @escaping (Int) -> Void
     ) {
         self.isKept = isKept
         self.timedOut = timedOut
         self.plan = plan
         self.filter = filter
+        self.observer = observer
         self.words = words
         self.tail = tail
         self.timeout = timeout
@@ -49,7 +52,7 @@ public struct Launch {
         do throws(Errno) {
             report = try PipeEnds()
             gate = try PipeEnds()
-            ended = try PipeEnds()
+            ended = try PipeEnds(carriesDescriptors: observer != nil)
             child = try Namespacing.cloneProcess(plan.namespaces.cloneFlags)
         } catch {
             throw LaunchFailure(.namespaces, errno: error.rawValue)
@@ -60,23 +63,26 @@ public struct Launch {
         let status = ended.keepReader()
         let failure = report.keepReader()
         let alive = gate.keepWriter()
+        let listener: SystemCallListener?
+        let wakening: Wakening
         do throws(LaunchFailure) {
-            if !isKept {
-                do throws(Errno) { try status.descriptor.signalWhenReadable() } catch {
-                    throw LaunchFailure(.namespaces, errno: error.rawValue)
-                }
-            }
             try IdentityWriter.write(plan.identity, of: child, then: alive.descriptor)
             try Self.awaitStart(failure.descriptor)
+            do throws(Errno) {
+                listener = observer == nil ? nil : try Self.listener(from: status.descriptor)
+                wakening = try Wakening(listener)
+                if !isKept { try status.descriptor.signalWhenReadable() }
+            } catch { throw LaunchFailure(.namespaces, errno: error.rawValue) }
         } catch {
             Process.kill(child, 9)
             Self.collect(child)
             throw error
         }
         return withExtendedLifetime(alive) {
-            Supervisor(
-                child: child, status: status, timeout: timeout, hasOwnSession: hasOwnSession, timedOut: timedOut
-            ).run()
+            var supervisor = Supervisor(
+                child: child, status: status, timeout: timeout, hasOwnSession: hasOwnSession, wakening: wakening,
+                answer: { if let listener { observer?.answer(listener) } }, timedOut: timedOut)
+            return supervisor.run()
         }
     }
 
@@ -85,6 +91,12 @@ public struct Launch {
         let bytes: [UInt8]
         do throws(Errno) { bytes = try report.readAll(limit: 64 * 1024) } catch { return }
         if let failure = LaunchFailure(encoded: bytes) { throw failure }
+    }
+
+    /// What init hands over as soon as the command runs; nil where it has ended before.
+    private static func listener(from initProcess: borrowing Descriptor) throws(Errno) -> SystemCallListener? {
+        guard let received = try initProcess.receiveDescriptor() else { return nil }
+        return SystemCallListener(SharedDescriptor(received))
     }
 
     private static func collect(_ child: ProcessID) {

@@ -10,6 +10,9 @@ struct Supervisor {
     let timeout: Int?
     /// The terminal's keys do not reach the command by themselves.
     let hasOwnSession: Bool
+    var wakening: Wakening
+    /// Answers a system call that waits.
+    let answer: () -> Void
     let timedOut: (Int) -> Void
 
     /// How long a command that was asked to end may take, in milliseconds.
@@ -18,27 +21,34 @@ struct Supervisor {
     static let settling = 50
     static let timeoutStatus: Int32 = 124
 
-    func run() -> Int32 {
+    mutating func run() -> Int32 {
         let deadline = timeout.map { Clock.milliseconds + $0 * 1000 }
-        if let signal = Signals.next(within: Self.settling) {
-            if let status = handle(signal) { return status }
-        } else {
-            Process.releaseMemory()
-        }
         var isTimedOut = false
+        var isSettled = false
         var next = deadline
         while true {
-            if let signal = Signals.next(within: next.map { max(0, $0 - Clock.milliseconds) }) {
-                if let status = handle(signal) { return isTimedOut ? Self.timeoutStatus : status }
-            } else if isTimedOut {
-                Process.kill(child, 9)
-                next = nil
-            } else {
-                isTimedOut = true
-                timedOut(timeout ?? 0)
-                Process.kill(child, 15)
-                next = Clock.milliseconds + Self.grace
+            let left = next.map { max(0, $0 - Clock.milliseconds) }
+            // Looked at each time: those who ask without end must not keep the limit from coming.
+            if left == 0 {
+                if isTimedOut {
+                    Process.kill(child, 9)
+                    next = nil
+                } else {
+                    isTimedOut = true
+                    timedOut(timeout ?? 0)
+                    Process.kill(child, 15)
+                    next = Clock.milliseconds + Self.grace
+                }
+                continue
             }
+            switch wakening.next(within: isSettled ? left : min(left ?? .max, Self.settling)) {
+            case .signal(let signal):
+                if let status = handle(signal) { return isTimedOut ? Self.timeoutStatus : status }
+            case .question: answer()
+            case .nothing where !isSettled: Process.releaseMemory()
+            case .nothing: break
+            }
+            isSettled = true
         }
     }
 

@@ -214,16 +214,19 @@ extension Descriptor {
     }
 }
 
-/// The two ends of a pipe (pipe2(2)), of which a process keeps one.
+/// The two ends of a pipe (pipe2(2)) or of a pair of sockets (socketpair(2)), of which a process keeps one.
 public struct PipeEnds {
     private var reader: SharedDescriptor?
     private var writer: SharedDescriptor?
 
-    public init() throws(Errno) {
+    /// - Parameter carriesDescriptors: sockets, by which descriptors can be handed over too.
+    public init(carriesDescriptors: Bool = false) throws(Errno) {
         var ends: (Int32, Int32) = (0, 0)
         try call {
             unsafe withUnsafeMutablePointer(to: &ends) {
-                unsafe $0.withMemoryRebound(to: Int32.self, capacity: 2) { unsafe pipe2($0, O_CLOEXEC) }
+                unsafe $0.withMemoryRebound(to: Int32.self, capacity: 2) {
+                    unsafe carriesDescriptors ? sb_socket_pair($0) : pipe2($0, O_CLOEXEC)
+                }
             }
         }
         reader = SharedDescriptor(Descriptor(owning: ends.0))

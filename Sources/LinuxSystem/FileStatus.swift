@@ -80,3 +80,15 @@ extension FileStatus {
         do { return try of(path).stamp } catch { return "-" }
     }
 }
+
+extension Descriptor {
+    /// Whether the mount or the file system that this file is on refuses changes (fstatvfs(3), ST_RDONLY).
+    public var isReadOnly: Bool {
+        borrowing get throws(Errno) {
+            let number = raw
+            var status = statvfs()
+            try call { unsafe fstatvfs(number, &status) }
+            return status.f_flag & UInt(ST_RDONLY) != 0
+        }
+    }
+}

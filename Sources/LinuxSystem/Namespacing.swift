@@ -12,7 +12,11 @@ public enum Namespacing {
 
     /// Starts a child that runs `body` in this process's memory while this process waits for it to execute a program or
     /// to end (clone(2), CLONE_VM | CLONE_VFORK). What the child changes in memory stays changed.
-    public static func startSharingMemory(_ body: @escaping () -> Never) throws(Errno) -> ProcessID {
+    /// - Parameter descriptors: what the child opens and closes before it executes a program, this process has opened
+    ///   and closed too (CLONE_FILES); execve(2) parts them.
+    public static func startSharingMemory(
+        descriptors: Bool = false, _ body: @escaping () -> Never
+    ) throws(Errno) -> ProcessID {
         final class Body {
             let run: () -> Never
             init(_ run: @escaping () -> Never) { self.run = run }
@@ -24,7 +28,7 @@ public enum Namespacing {
                 { context in
                     guard let context = unsafe context else { Process.exit(125) }
                     unsafe Unmanaged<Body>.fromOpaque(context).takeUnretainedValue().run()
-                }, held.toOpaque())
+                }, held.toOpaque(), descriptors ? 1 : 0)
         }
     }
 
@@ -104,11 +108,22 @@ public enum Namespacing {
 
     /// Installs a seccomp filter: `program` holds `struct sock_filter`s, 8 bytes each (seccomp(2)).
     public static func installFilter(_ program: [UInt8]) throws(Errno) {
+        _ = unsafe try install(program, sb_seccomp_load)
+    }
+
+    /// The same, of a filter that asks a supervisor.
+    /// - Returns: the number of the descriptor that its questions come in by; open, close-on-exec, owned by nobody yet.
+    public static func installAskingFilter(_ program: [UInt8]) throws(Errno) -> Int32 {
+        unsafe try install(program, sb_seccomp_listen)
+    }
+
+    private static func install(
+        _ program: [UInt8], _ load: (UInt16, UnsafePointer<sock_filter>?) -> Int32
+    ) throws(Errno) -> Int32 {
         guard !program.isEmpty, program.count % 8 == 0, program.count / 8 <= 4096 else { throw Errno.invalid }
-        try call {
+        return try call {
             unsafe program.withUnsafeBytes { bytes in
-                unsafe sb_seccomp_load(
-                    UInt16(bytes.count / 8), bytes.baseAddress?.assumingMemoryBound(to: sock_filter.self))
+                unsafe load(UInt16(bytes.count / 8), bytes.baseAddress?.assumingMemoryBound(to: sock_filter.self))
             }
         }
     }

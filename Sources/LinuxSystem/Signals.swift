@@ -27,6 +27,12 @@ public enum Signals {
         unsafe sigprocmask(SIG_BLOCK, &set, nil)
     }
 
+    /// Readable while a supervised signal waits (signalfd(2)).
+    static func descriptor() throws(Errno) -> Descriptor {
+        var set = supervisedSet
+        return Descriptor(owning: try call { unsafe signalfd(-1, &set, Int32(SFD_CLOEXEC)) })
+    }
+
     /// Writing to a pipe that nobody reads is an error of the write for this thread, and not the end of the process.
     public static func blockBrokenPipe() {
         var set = sigset_t()
@@ -74,6 +80,9 @@ extension Descriptor {
 
 /// Time that only goes forward (clock_gettime(2), CLOCK_MONOTONIC).
 public enum Clock {
+    /// CLOCK_REALTIME.
+    public static var secondsSince1970: Int { Glibc.time(nil) }
+
     public static var milliseconds: Int {
         var now = timespec()
         unsafe clock_gettime(CLOCK_MONOTONIC, &now)

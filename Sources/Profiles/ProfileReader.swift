@@ -83,6 +83,13 @@ public struct ProfileReader {
                 throw wrongType(option.rawValue, "true or false", node)
             }
             try add(option, value ? "true" : "false", node.line)
+        case (.optional, _):
+            // A switch that may be told more.
+            if case .boolean(let value) = node.value {
+                try add(option, value ? "true" : "false", node.line)
+            } else {
+                try add(option, try string(node, of: option.rawValue), node.line)
+            }
         case (_, .last):
             try add(option, try string(node, of: option.rawValue), node.line)
         case (_, .append):

@@ -12,16 +12,19 @@ public struct FilterSource: Equatable, Sendable {
     public var emulateRoot: Bool
     /// Groups and calls that are let through in any case.
     public var allowed: [String]
+    /// Names of the only calls that are not refused; empty: all that the file allows.
+    public var only: [String]
     public var kernel: (major: Int, minor: Int)
 
     public init(
-        content: [UInt8], capabilities: CapabilitySet, emulateRoot: Bool, allowed: [String],
+        content: [UInt8], capabilities: CapabilitySet, emulateRoot: Bool, allowed: [String], only: [String] = [],
         kernel: (major: Int, minor: Int)
     ) {
         self.content = content
         self.capabilities = capabilities
         self.emulateRoot = emulateRoot
         self.allowed = allowed
+        self.only = only
         self.kernel = kernel
     }
 
@@ -29,7 +32,8 @@ public struct FilterSource: Equatable, Sendable {
 
     /// All but the file's content: which of several filters of one file this is.
     fileprivate var words: [String] {
-        [String(capabilities.bits), emulateRoot ? "emulate" : "real", "\(kernel.major).\(kernel.minor)"] + allowed
+        [String(capabilities.bits), emulateRoot ? "emulate" : "real", "\(kernel.major).\(kernel.minor)"]
+            + [String(allowed.count)] + allowed + only
     }
 
     fileprivate var encoded: [UInt8] {

@@ -22,6 +22,8 @@ public enum Option: String, CaseIterable, Sendable, Hashable {
     case setup
     case setupUnless = "setup-unless"
     case setupNetwork = "setup-network"
+    case syscalls
+    case reportDenied = "report-denied"
     case explain, quiet, verbose
 }
 
@@ -194,6 +196,14 @@ extension Option {
             Self.make(
                 .required("none|host"), .last, .setup, "the network of set-up commands (default: none)", trust: true,
                 choices: ["none", "host"])
+        case .syscalls:
+            Self.make(
+                .required("NAME"), .replace, .isolation,
+                "the only system calls that are not refused, as far as the filter allows them", place: .files)
+        case .reportDenied:
+            Self.make(
+                .optional("json"), .last, .run,
+                "say at the end what was refused, by which rule, and what would allow it", choices: ["json"])
         case .explain:
             Self.make(
                 .optional("json"), .last, .run,

@@ -37,6 +37,8 @@ public struct Places: Equatable, Sendable {
     public var setup: String { data + "/setup" }
     public var profileCache: String { cache + "/profiles" }
     public var filterCache: String { cache + "/filters" }
+    /// What was refused in the last run that was started in `folder`.
+    public func denials(of folder: String) -> String { "\(cache)/denied/\(Self.key(folder))" }
     public var userProfiles: String { configuration + "/profiles" }
     /// Project profiles that the user trusts: one file name for each.
     public var trust: String { configuration + "/trust" }

@@ -47,6 +47,9 @@ public enum PullChoice: String, Equatable, Sendable, CaseIterable { case missing
 
 public enum NetworkChoice: String, Equatable, Sendable { case none, host }
 
+/// What is said of refusals when the command has ended.
+public enum ReportChoice: Equatable, Sendable { case none, text, json }
+
 public enum IdentityChoice: String, Equatable, Sendable { case auto, single, range }
 
 public enum FilterChoice: Equatable, Sendable {
@@ -118,10 +121,13 @@ public struct Policy: Equatable, Sendable {
     /// Names of groups and of system calls that the filter lets through, in the order given, each once.
     public var allowed: [String] = []
     public var nested = false
+    /// Names of the only system calls that are not refused; empty: all that the filter allows.
+    public var systemCalls: [String] = []
     public var identity = IdentityChoice.auto
     /// Seconds.
     public var timeout: Int?
     public var setup = SetupChoice()
+    public var report = ReportChoice.none
     /// nil: run. Empty or `json`: print instead.
     public var explain: String?
     public var quiet = false
@@ -197,6 +203,8 @@ public struct Policy: Equatable, Sendable {
             setup.commands.append(command)
         case .setupUnless: setup.unless = value
         case .setupNetwork: setup.network = try Self.choice(setting)
+        case .syscalls: systemCalls.append(value)
+        case .reportDenied: report = try Self.reportChoice(setting)
         case .explain: explain = try Self.explainFormat(setting)
         case .quiet: quiet = value == "true"
         case .verbose: verbose = value == "true"
@@ -393,6 +401,15 @@ extension Policy {
             throw PolicyError(setting, "must be DISTRIBUTION=COMMAND, as alpine='apk add gcc'")
         }
         return (parts[0], parts[1])
+    }
+
+    private static func reportChoice(_ setting: Setting) throws(PolicyError) -> ReportChoice {
+        switch setting.value {
+        case "", "true": return .text
+        case "false": return .none
+        case "json": return .json
+        default: throw PolicyError(setting, "must be --report-denied, --report-denied=json or --report-denied=false")
+        }
     }
 
     private static func explainFormat(_ setting: Setting) throws(PolicyError) -> String {

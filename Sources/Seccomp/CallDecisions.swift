@@ -8,6 +8,11 @@ struct CallDecision {
 
     init(always: FilterAction? = nil) { self.always = always }
 
+    /// Whether some arguments make it pass, where calls without a rule are answered with `rest`.
+    func mayLetPass(or rest: FilterAction) -> Bool {
+        (always ?? rest).letsPass || conditional.contains { $0.action.letsPass }
+    }
+
     /// Takes a rule in.
     /// - Returns: whether it agrees with the rules before it.
     mutating func add(_ condition: [FilterProfile.Comparison], _ action: FilterAction) -> Bool {
@@ -23,7 +28,7 @@ struct CallDecision {
 }
 
 struct CallDecisions {
-    let defaultAction: FilterAction
+    private(set) var defaultAction: FilterAction
     private(set) var calls: [String: CallDecision] = [:]
 
     init(_ profile: FilterProfile, for target: FilterTarget) throws(FilterError) {
@@ -37,8 +42,21 @@ struct CallDecisions {
                 }
             }
         }
+        if !target.only.isEmpty { limit(to: Set(target.only)) }
         if target.emulateRoot {
             for name in FilterTarget.emulatedCalls { calls[name] = CallDecision(always: .errno(0)) }
+        }
+    }
+
+    /// Refuses what `names` does not list. What it lists is decided as before.
+    private mutating func limit(to names: Set<String>) {
+        if defaultAction.letsPass {
+            for name in names where calls[name] == nil { calls[name] = CallDecision(always: defaultAction) }
+            defaultAction = .refused
+        }
+        // Those that are not allowed keep the answer they have, which may say that there is no such call.
+        for (name, decision) in calls where !names.contains(name) && decision.mayLetPass(or: defaultAction) {
+            calls[name] = CallDecision(always: .refused)
         }
     }
 

@@ -6,6 +6,7 @@
 // front of the others. One program comes out: a second installed filter would be walked for every call as well, costs a
 // system call at start, and could only refuse more.
 
+public import BPF
 import SandboxPolicy
 
 extension FilterProfile {

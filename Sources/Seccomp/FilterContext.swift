@@ -1,5 +1,6 @@
 // libseccomp under Swift names: the only file that speaks to it.
 
+import BPF
 import CSeccomp
 import LinuxSystem
 

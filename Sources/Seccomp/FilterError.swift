@@ -1,5 +1,6 @@
 // What can be wrong with a filter, in words. The caller adds the file's name.
 
+import BPF
 public import LinuxSystem
 import SandboxPolicy
 

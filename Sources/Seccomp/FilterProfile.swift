@@ -17,6 +17,8 @@ public struct FilterProfile: Sendable {
         public let comparisons: [Comparison]
         public let includes: Conditions
         public let excludes: Conditions
+        /// What the file's author says of it.
+        public let comment: String?
     }
 
     /// One entry of `args`.
@@ -65,6 +67,13 @@ public struct FilterProfile: Sendable {
     }
 }
 
+extension FilterProfile {
+    /// What the first rule that may refuse this call says of itself.
+    public func comment(refusing call: String) -> String? {
+        rules.first { !$0.action.letsPass && $0.names.contains(call) }?.comment
+    }
+}
+
 extension FilterProfile: Decodable {
     private enum Key: String, CodingKey { case defaultAction, defaultErrnoRet, flags, syscalls }
 
@@ -81,7 +90,9 @@ extension FilterProfile: Decodable {
 }
 
 extension FilterProfile.Rule: Decodable {
-    private enum Key: String, CodingKey { case name, names, action, errnoRet, args, includes, excludes }
+    private enum Key: String, CodingKey {
+        case name, names, action, errnoRet, args, includes, excludes, comment
+    }
 
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: Key.self)
@@ -95,6 +106,7 @@ extension FilterProfile.Rule: Decodable {
         comparisons = try values.decodeIfPresent([FilterProfile.Comparison].self, forKey: .args) ?? []
         includes = try values.decodeIfPresent(FilterProfile.Conditions.self, forKey: .includes) ?? .init()
         excludes = try values.decodeIfPresent(FilterProfile.Conditions.self, forKey: .excludes) ?? .init()
+        comment = try values.decodeIfPresent(String.self, forKey: .comment)
     }
 }
 

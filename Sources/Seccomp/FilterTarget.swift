@@ -53,14 +53,18 @@ public struct FilterTarget: Sendable {
     public let emulateRoot: Bool
     /// Groups and calls of `--allow`, which are let through whatever the profile and `emulateRoot` say.
     public let allowed: [String]
+    /// The only calls that are not refused; empty: all that the profile allows. What is in `allowed` counts as listed.
+    public let only: [String]
 
     public init(
-        capabilities: CapabilitySet, kernel: KernelVersion, emulateRoot: Bool, allowed: [String] = []
+        capabilities: CapabilitySet, kernel: KernelVersion, emulateRoot: Bool, allowed: [String] = [],
+        only: [String] = []
     ) {
         self.capabilities = capabilities
         self.kernel = kernel
         self.emulateRoot = emulateRoot
         self.allowed = allowed
+        self.only = only
     }
 
     static let emulatedCalls = [

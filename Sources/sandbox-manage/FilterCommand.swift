@@ -1,6 +1,7 @@
 // `__filter`: compiles a system call filter for the launcher, which keeps the result.
 
 import ArgumentParser
+import BPF
 import LinuxSystem
 import SandboxPolicy
 import Seccomp
@@ -16,6 +17,8 @@ struct FilterCommand: ParsableCommand {
     @ArgumentParser.Flag(help: "answer changes of owner and identity with success") var emulateRoot = false
     @ArgumentParser.Option(help: "a group or call that is let through in any case; any number of times")
     var allow: [String] = []
+    @ArgumentParser.Option(help: "a call that is not refused, where all others are; any number of times")
+    var only: [String] = []
 
     func run() throws {
         // Before the compiling: a part of the compiler that is replaced meanwhile is noticed afterwards.
@@ -38,12 +41,13 @@ struct FilterCommand: ParsableCommand {
         let content: [UInt8]
         do throws(Errno) { content = try Files.read(file) } catch { throw .unreadable(file, error) }
         let source = FilterSource(
-            content: content, capabilities: try held(), emulateRoot: emulateRoot, allowed: allow, kernel: Kernel.version
+            content: content, capabilities: try held(), emulateRoot: emulateRoot, allowed: allow, only: only,
+            kernel: Kernel.version
         )
         let target = FilterTarget(
             capabilities: source.capabilities,
             kernel: KernelVersion(major: source.kernel.major, minor: source.kernel.minor), emulateRoot: emulateRoot,
-            allowed: allow)
+            allowed: allow, only: only)
         do throws(FilterError) {
             return (source, try FilterProfile(json: content).compiled(for: target))
         } catch {

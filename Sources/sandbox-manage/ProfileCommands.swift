@@ -4,6 +4,7 @@ import ArgumentParser
 import Foundation
 import LinuxSystem
 import Profiles
+import Reports
 import SandboxPolicy
 
 struct ProfileCommand: ParsableCommand {
@@ -11,6 +12,7 @@ struct ProfileCommand: ParsableCommand {
         commandName: "profile", abstract: "list, show, check and trust profiles",
         subcommands: [
             ProfileListCommand.self, ProfileShowCommand.self, ProfileCheckCommand.self, ProfileTrustCommand.self,
+            ProfileLearnCommand.self,
         ])
 }
 
@@ -89,17 +91,32 @@ struct ProfileShowCommand: ParsableCommand {
 
 struct ProfileCheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "check", abstract: "look for mistakes in a profile, and say what it opens")
+        commandName: "check",
+        abstract: "look for mistakes in a profile, and say what it opens and how dangerous that is")
 
     @ArgumentParser.Argument(help: "a profile's name or file") var name: String
+    @ArgumentParser.Option(help: "how to print: text or json") var format = ListFormat.text
 
     func run() throws {
         let resolution = try Surroundings().resolver.resolve(name, trusting: true)
         // Values are read one by one already; this finds those that don't go together.
-        _ = try Policy(resolution.settings)
+        let openings = Openings(try Policy(resolution.settings))
+        if format == .json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+            print(String(decoding: try encoder.encode(openings), as: UTF8.self))
+            return
+        }
         print("\(escaped(name)): no mistakes")
-        print(resolution.opening.isEmpty ? "opens nothing" : "opens:")
-        for line in resolution.opening { print("  \(line)") }
+        print(openings.all.isEmpty ? "opens nothing" : "opens:")
+        for opening in openings.all {
+            let danger = opening.danger.rawValue
+            print(
+                "  \(danger)\(String(repeating: " ", count: 8 - danger.count))\(opening.setting.profileText)"
+                    + "  # \(resolution.place(of: opening.setting))")
+            print("          it \(opening.meaning)")
+        }
+        if !openings.closed.isEmpty { print("keeps closed: " + openings.closed.joined(separator: "; ")) }
         for member in resolution.members where member.needsTrust && member.trust != .trusted {
             print("not trusted yet: \(escaped(member.profile.file)); say `sandbox profile trust \(escaped(name))`")
         }
@@ -138,6 +155,15 @@ struct ProfileTrustCommand: ParsableCommand {
 }
 
 extension ProfileResolution {
+    /// Where a setting is said: the profile, its file and the line.
+    fileprivate func place(of setting: Setting) -> String {
+        for member in members {
+            guard let line = member.profile.lines.last(where: { $0.setting == setting }) else { continue }
+            return escaped("\(member.profile.name), \(member.profile.file)") + ":\(line.line)"
+        }
+        return escaped(setting.origin.word)
+    }
+
     /// What opens the sandbox, one `key = value  # profile, file:line` each.
     fileprivate var opening: [String] {
         members.flatMap { member in

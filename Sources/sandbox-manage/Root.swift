@@ -14,11 +14,12 @@ struct Root: ParsableCommand {
             PullCommand.self, PushCommand.self, ImagesCommand.self, ImportCommand.self, TagCommand.self,
             RemoveImageCommand.self, PruneCommand.self, UsageCommand.self, VerifyCommand.self, SaveCommand.self,
             LoadCommand.self, ExportCommand.self, InspectCommand.self,
-            ListCommand.self, DiffCommand.self, RemoveCommand.self, ProfileCommand.self, CompletionCommand.self,
+            ListCommand.self, DiffCommand.self, WhyCommand.self, RemoveCommand.self, ProfileCommand.self,
+            CompletionCommand.self,
             // Hidden: what the launcher and the shells ask for.
             PullForRunCommand.self, AdoptCommand.self, UnpackCommand.self, UnpackTarCommand.self,
             RemoveTreeCommand.self, FilterCommand.self, SetupCommand.self,
-            SettingsCommand.self, CompleteCommand.self, OptionsPageCommand.self,
+            ReportCommand.self, SettingsCommand.self, CompleteCommand.self, OptionsPageCommand.self,
         ])
 
     static let version = "sandbox 0.1.0"

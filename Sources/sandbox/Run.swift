@@ -8,6 +8,8 @@ import SandboxPolicy
 /// What the launcher does itself.
 enum Verb: String {
     case run, start, shell
+    /// For `sandbox profile learn`, with the file that what was seen is written to as its first word.
+    case learn = "__learn"
 }
 
 struct Run {
@@ -71,16 +73,21 @@ struct Run {
         try upper.record(plan, words: recorded, command: command)
         if policy.verbose { sayPlan(plan) }
         defer { upper.discard(manage) }
+        let observing = try Observing(verb, policy, filter, manage)
         let launch = Launch(
-            plan, filter: filter, words: literal(command), tail: literalTail, timeout: policy.timeout,
+            plan, filter: filter, observer: observing?.observer, words: literal(command),
+            tail: literalTail, timeout: policy.timeout,
             isKept: upper.folders != nil,
             timedOut: { if !policy.quiet { Message.say("the time limit of \($0) s ended the command") } })
+        let status: Int32
         do throws(LaunchFailure) {
-            return try withExtendedLifetime(lease) { () throws(LaunchFailure) in try launch.run() }
+            status = try withExtendedLifetime(lease) { () throws(LaunchFailure) in try launch.run() }
         } catch {
             Message.error(error.message(plan, reason: Errno(error.errno).description))
             return error.exitStatus
         }
+        observing?.tell([try subject] + command)
+        return status
     }
 
     /// ROOTFS, or its default where the verb has one.

@@ -77,26 +77,31 @@ struct Store {
         }
     }
 
+    /// The file that the policy's filter is written in.
+    func filterFile(_ policy: Policy) -> String? {
+        switch policy.filter {
+        case .none: nil
+        case .installed(let name): manage.installation.profiles + "/seccomp/\(name).json"
+        case .file(let path): path
+        }
+    }
+
     /// The compiled system call filter, or nil where the policy has none.
     func filter(_ policy: Policy, _ identity: IdentityMap) throws -> [UInt8]? {
-        let file: String
-        switch policy.filter {
-        case .none: return nil
-        case .installed(let name): file = manage.installation.profiles + "/seccomp/\(name).json"
-        case .file(let path): file = path
-        }
+        guard let file = filterFile(policy) else { return nil }
         let emulateRoot = identity.mode == .single
         // A file may change between this reading and the compiler's own.
         for _ in 0..<3 {
             let source = FilterSource(
                 content: try content(ofFilter: file), capabilities: policy.capabilities, emulateRoot: emulateRoot,
-                allowed: policy.openings(emulateRoot: emulateRoot), kernel: Kernel.version)
+                allowed: policy.openings(emulateRoot: emulateRoot), only: policy.systemCalls, kernel: Kernel.version)
             let path = places.filterCache + "/" + source.fileName(of: file)
             if let program = fresh(path, source) { return program }
             let names = policy.capabilities.members.map { "\($0)" }.joined(separator: ",")
             var words = ["__filter", file, path, "--caps", names]
             if source.emulateRoot { words.append("--emulate-root") }
             for name in source.allowed { words += ["--allow", name] }
+            for name in source.only { words += ["--only", name] }
             try manage.run(words)
             if let program = fresh(path, source) { return program }
         }

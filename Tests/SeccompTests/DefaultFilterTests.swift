@@ -1,5 +1,6 @@
 // The filter that comes with the program, call by call.
 
+import BPF
 import Foundation
 import LinuxSystem
 import SandboxPolicy
@@ -25,17 +26,17 @@ struct DefaultFilterTests {
         (SystemCall(number: 999), unknown), (SystemCall(number: 0x3fff_ffff), unknown),
     ])
     func decidesByName(_ call: SystemCall, _ answer: UInt32) throws {
-        #expect(try defaultProgram().answer(to: call) == answer)
+        #expect(try defaultProgram().verdict(on: call) == answer)
     }
 
     @Test(arguments: [0, 1, 59, 165, 999])
     func refusesForeignInterfacesWhole(_ number: UInt32) throws {
         let program = try defaultProgram()
-        #expect(try program.answer(to: SystemCall(number: number | 0x4000_0000)) == refused)  // x32
+        #expect(try program.verdict(on: SystemCall(number: number | 0x4000_0000)) == refused)  // x32
         let i386: UInt32 = 0x4000_0003
-        #expect(try program.answer(to: SystemCall(number: number, architecture: i386)) == refused)
+        #expect(try program.verdict(on: SystemCall(number: number, architecture: i386)) == refused)
         let aarch64: UInt32 = 0xc000_00b7
-        #expect(try program.answer(to: SystemCall(number: number, architecture: aarch64)) == refused)
+        #expect(try program.verdict(on: SystemCall(number: number, architecture: aarch64)) == refused)
     }
 
     @Test(
@@ -46,8 +47,8 @@ struct DefaultFilterTests {
     func refusesPushingIntoTerminals(_ request: UInt64, _ answer: UInt32) throws {
         let program = try defaultProgram()
         for descriptor: UInt64 in [0, 0x5412] {
-            #expect(try program.answer(to: SystemCall("ioctl", descriptor, request)) == answer)
-            #expect(try program.answer(to: SystemCall("ioctl", descriptor, request | Self.high)) == answer)
+            #expect(try program.verdict(on: SystemCall("ioctl", descriptor, request)) == answer)
+            #expect(try program.verdict(on: SystemCall("ioctl", descriptor, request | Self.high)) == answer)
         }
     }
 
@@ -55,17 +56,17 @@ struct DefaultFilterTests {
     func refusesNewNamespaces(_ flag: UInt64) throws {
         let program = try defaultProgram()
         for others: UInt64 in [0, 17, 0x003d_0f00, Self.high] {
-            #expect(try program.answer(to: SystemCall("clone", flag | others)) == refused)
+            #expect(try program.verdict(on: SystemCall("clone", flag | others)) == refused)
         }
     }
 
     @Test(arguments: [17, 0x003d_0f00, 0x0120_0011, 0x4111] as [UInt64])
     func allowsProcessesAndThreads(_ flags: UInt64) throws {
-        #expect(try defaultProgram().answer(to: SystemCall("clone", flags)) == allow)
+        #expect(try defaultProgram().verdict(on: SystemCall("clone", flags)) == allow)
     }
 
     @Test func clone3IsUnknownSoThatLibrariesUseClone() throws {
-        #expect(try defaultProgram().answer(to: SystemCall("clone3")) == unknown)
+        #expect(try defaultProgram().verdict(on: SystemCall("clone3")) == unknown)
     }
 
     @Test(
@@ -75,8 +76,8 @@ struct DefaultFilterTests {
         ] as [(UInt64, UInt32)])
     func opensSocketsOfFamiliesWithANamespace(_ family: UInt64, _ answer: UInt32) throws {
         let program = try defaultProgram()
-        #expect(try program.answer(to: SystemCall("socket", family, 1, 0)) == answer)
-        #expect(try program.answer(to: SystemCall("socket", family | Self.high, 1, 0)) == answer)
+        #expect(try program.verdict(on: SystemCall("socket", family, 1, 0)) == answer)
+        #expect(try program.verdict(on: SystemCall("socket", family | Self.high, 1, 0)) == answer)
     }
 
     @Test(
@@ -85,19 +86,19 @@ struct DefaultFilterTests {
             (0x004_0000, refused), (0x040_0000, refused), (1, refused),
         ] as [(UInt64, UInt32)])
     func takesHarmlessPersonalities(_ personality: UInt64, _ answer: UInt32) throws {
-        #expect(try defaultProgram().answer(to: SystemCall("personality", personality)) == answer)
+        #expect(try defaultProgram().verdict(on: SystemCall("personality", personality)) == answer)
     }
 
     @Test func opensMountsAndNamespacesForSysAdminAlone() throws {
         let program = try defaultProgram(for: target(CapabilitySet(CapabilitySet.standard.members + [.cap_sys_admin])))
         for call in ["mount", "umount2", "unshare", "setns", "clone3", "sethostname"] {
-            #expect(try program.answer(to: SystemCall(call)) == allow)
+            #expect(try program.verdict(on: SystemCall(call)) == allow)
         }
-        #expect(try program.answer(to: SystemCall("clone", 0x1000_0000)) == allow)
+        #expect(try program.verdict(on: SystemCall("clone", 0x1000_0000)) == allow)
         for call in ["bpf", "init_module", "keyctl"] {
-            #expect(try program.answer(to: SystemCall(call)) == refused)
+            #expect(try program.verdict(on: SystemCall(call)) == refused)
         }
-        #expect(try program.answer(to: SystemCall("ioctl", 0, 0x5412)) == refused)
+        #expect(try program.verdict(on: SystemCall("ioctl", 0, 0x5412)) == refused)
     }
 
     static let emulated = [
@@ -109,13 +110,13 @@ struct DefaultFilterTests {
     func emulatedRootAnswersWithSuccess(_ name: String) throws {
         let call = SystemCall(name, 0, 0, 0)
         let success = FilterAction.errno(0).rawValue
-        #expect(try defaultProgram(for: target(emulateRoot: true)).answer(to: call) == success)
-        #expect(try defaultProgram().answer(to: call) == allow)
+        #expect(try defaultProgram(for: target(emulateRoot: true)).verdict(on: call) == success)
+        #expect(try defaultProgram().verdict(on: call) == allow)
     }
 
     @Test(arguments: ["mknod", "mknodat", "getuid", "chmod", "setsid"])
     func emulatedRootLeavesOtherCallsReal(_ name: String) throws {
-        #expect(try defaultProgram(for: target(emulateRoot: true)).answer(to: SystemCall(name)) == allow)
+        #expect(try defaultProgram(for: target(emulateRoot: true)).verdict(on: SystemCall(name)) == allow)
     }
 
     /// The kernel's own table, where its headers are installed.

@@ -1,5 +1,6 @@
 // Files in the OCI format and in Docker's: what they mean, and what is wrong with them.
 
+import BPF
 import SandboxPolicy
 import Seccomp
 import Testing
@@ -11,8 +12,8 @@ struct FilterProfileTests {
 
     @Test func takesTheOlderNameAndDefaultsToEPERM() throws {
         let program = try program(#"{"name": "read", "action": "SCMP_ACT_ALLOW"}"#)
-        #expect(try program.answer(to: SystemCall("read")) == allow)
-        #expect(try program.answer(to: SystemCall("write")) == refused)
+        #expect(try program.verdict(on: SystemCall("read")) == allow)
+        #expect(try program.verdict(on: SystemCall("write")) == refused)
     }
 
     @Test(
@@ -21,7 +22,7 @@ struct FilterProfileTests {
             ("SCMP_ACT_TRAP", 0x0003_0000), ("SCMP_ACT_LOG", 0x7ffc_0000), ("SCMP_ACT_ALLOW", 0x7fff_0000),
         ] as [(String, UInt32)])
     func knowsTheActions(_ action: String, _ answer: UInt32) throws {
-        #expect(try program(Self.rule("read", action)).answer(to: SystemCall("read")) == answer)
+        #expect(try program(Self.rule("read", action)).verdict(on: SystemCall("read")) == answer)
     }
 
     @Test(
@@ -34,7 +35,7 @@ struct FilterProfileTests {
     func comparesArguments(_ comparison: String, _ argument: UInt64, _ holds: Bool) throws {
         let args = #", "args": [{"index": 2, "value": 5, "op": "\#(comparison)"}]"#
         let program = try program(Self.rule("read", "SCMP_ACT_ALLOW", args))
-        #expect(try program.answer(to: SystemCall("read", 0, 0, argument)) == (holds ? allow : refused))
+        #expect(try program.verdict(on: SystemCall("read", 0, 0, argument)) == (holds ? allow : refused))
     }
 
     @Test func allArgumentsMustMatch() throws {
@@ -42,9 +43,9 @@ struct FilterProfileTests {
             , "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}, {"index": 1, "value": 2, "op": "SCMP_CMP_EQ"}]
             """
         let program = try program(Self.rule("read", "SCMP_ACT_ALLOW", args))
-        #expect(try program.answer(to: SystemCall("read", 1, 2)) == allow)
-        #expect(try program.answer(to: SystemCall("read", 1, 3)) == refused)
-        #expect(try program.answer(to: SystemCall("read", 3, 2)) == refused)
+        #expect(try program.verdict(on: SystemCall("read", 1, 2)) == allow)
+        #expect(try program.verdict(on: SystemCall("read", 1, 3)) == refused)
+        #expect(try program.verdict(on: SystemCall("read", 3, 2)) == refused)
     }
 
     @Test func twoComparisonsOfOneArgumentAreAlternatives() throws {
@@ -52,9 +53,9 @@ struct FilterProfileTests {
             , "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}, {"index": 0, "value": 2, "op": "SCMP_CMP_EQ"}]
             """
         let program = try program(Self.rule("read", "SCMP_ACT_ALLOW", args))
-        #expect(try program.answer(to: SystemCall("read", 1)) == allow)
-        #expect(try program.answer(to: SystemCall("read", 2)) == allow)
-        #expect(try program.answer(to: SystemCall("read", 3)) == refused)
+        #expect(try program.verdict(on: SystemCall("read", 1)) == allow)
+        #expect(try program.verdict(on: SystemCall("read", 2)) == allow)
+        #expect(try program.verdict(on: SystemCall("read", 3)) == refused)
     }
 
     @Test(arguments: [("SCMP_ACT_ALLOW", "SCMP_ACT_KILL"), ("SCMP_ACT_KILL", "SCMP_ACT_ALLOW")], [true, false])
@@ -64,9 +65,9 @@ struct FilterProfileTests {
         let ordered = conditionFirst ? rules : rules.reversed()
         let program = try program(ordered.joined(separator: ", "))
         let answers: [String: UInt32] = ["SCMP_ACT_ALLOW": allow, "SCMP_ACT_KILL": 0]
-        #expect(try program.answer(to: SystemCall("read", 1)) == answers[actions.0])
-        #expect(try program.answer(to: SystemCall("read", 2)) == answers[actions.1])
-        #expect(try program.answer(to: SystemCall("write", 1)) == refused)
+        #expect(try program.verdict(on: SystemCall("read", 1)) == answers[actions.0])
+        #expect(try program.verdict(on: SystemCall("read", 2)) == answers[actions.1])
+        #expect(try program.verdict(on: SystemCall("write", 1)) == refused)
     }
 
     /// The shape of Docker's own file: an allow-list with conditions of capability, architecture and kernel.
@@ -90,14 +91,14 @@ struct FilterProfileTests {
     ])
     func rulesCountWhereTheirConditionsHold(_ title: String, _ condition: String, _ counts: Bool) throws {
         let program = try program(Self.rule("ptrace", "SCMP_ACT_ALLOW", ", " + condition))
-        #expect(try program.answer(to: SystemCall("ptrace")) == (counts ? allow : refused), "\(title)")
+        #expect(try program.verdict(on: SystemCall("ptrace")) == (counts ? allow : refused), "\(title)")
     }
 
     @Test func passesOverCallsItDoesNotKnow() throws {
         let program = try program(
             #"{"names": ["no_such_call", "read", "_llseek"], "action": "SCMP_ACT_ALLOW"}"#)
-        #expect(try program.answer(to: SystemCall("read")) == allow)
-        #expect(try program.answer(to: SystemCall(number: .max)) == refused)
+        #expect(try program.verdict(on: SystemCall("read")) == allow)
+        #expect(try program.verdict(on: SystemCall(number: .max)) == refused)
     }
 
     @Test func theSameRuleTwiceIsOne() throws {
@@ -110,7 +111,7 @@ struct FilterProfileTests {
     @Test(arguments: [("SCMP_ACT_ALLOW", "SCMP_ACT_KILL", allow), ("SCMP_ACT_KILL", "SCMP_ACT_ALLOW", 0)])
     func theFirstOfTwoRulesWithoutConditionsCounts(_ first: String, _ second: String, _ answer: UInt32) throws {
         let program = try program(Self.rule("setns", first) + "," + Self.rule("setns", second))
-        #expect(try program.answer(to: SystemCall("setns")) == answer)
+        #expect(try program.verdict(on: SystemCall("setns")) == answer)
     }
 
     @Test func theSameFileIsTheSameProgramEveryTime() throws {
@@ -127,8 +128,8 @@ struct FilterProfileTests {
         let program = try program(
             Self.rule("chown", "SCMP_ACT_KILL", args) + "," + Self.rule("setuid", "SCMP_ACT_KILL"),
             for: target(emulateRoot: true))
-        #expect(try program.answer(to: SystemCall("chown", 0, 1)) == FilterAction.errno(0).rawValue)
-        #expect(try program.answer(to: SystemCall("setuid", 0)) == FilterAction.errno(0).rawValue)
+        #expect(try program.verdict(on: SystemCall("chown", 0, 1)) == FilterAction.errno(0).rawValue)
+        #expect(try program.verdict(on: SystemCall("setuid", 0)) == FilterAction.errno(0).rawValue)
     }
 
     @Test func survivesBytesAndBack() throws {

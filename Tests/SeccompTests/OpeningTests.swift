@@ -1,5 +1,6 @@
 // What `--allow` opens, in whatever filter.
 
+import BPF
 import SandboxPolicy
 import Seccomp
 import Testing
@@ -22,14 +23,14 @@ struct OpeningTests {
             for call in calls where isKnown(call.name) {
                 let value = call.argument.map { UInt64($0.value) } ?? 0x1000_0000
                 let made = SystemCall(call.name, value, value)
-                #expect(try open.answer(to: made) == allow, "\(call.name)")
+                #expect(try open.verdict(on: made) == allow, "\(call.name)")
             }
             let whole = Set(calls.filter { $0.argument == nil }.map { SystemCall($0.name).number })
             for number in 0...(500 as UInt32) where !whole.contains(number) {
                 let call = SystemCall(number: number)
-                #expect(try open.answer(to: call) == closed.answer(to: call), "\(number)")
+                #expect(try open.verdict(on: call) == closed.verdict(on: call), "\(number)")
             }
-            #expect(try open.answer(to: SystemCall(number: 0x4000_0000)) == refused)
+            #expect(try open.verdict(on: SystemCall(number: 0x4000_0000)) == refused)
         }
     }
 
@@ -38,24 +39,24 @@ struct OpeningTests {
     @Test func oneRequestOfATerminalLeavesTheOthersClosed() throws {
         let program = try defaultProgram(for: target(allowed: ["terminal-injection"]))
         let high: UInt64 = 1 << 40
-        #expect(try program.answer(to: SystemCall("ioctl", 0, 0x5412)) == allow)
-        #expect(try program.answer(to: SystemCall("ioctl", 0, 0x5412 | high)) == allow)
-        #expect(try program.answer(to: SystemCall("ioctl", 0, 0x541c)) == allow)
-        #expect(try program.answer(to: SystemCall("ioctl", 0, 0x5423)) == refused)
+        #expect(try program.verdict(on: SystemCall("ioctl", 0, 0x5412)) == allow)
+        #expect(try program.verdict(on: SystemCall("ioctl", 0, 0x5412 | high)) == allow)
+        #expect(try program.verdict(on: SystemCall("ioctl", 0, 0x541c)) == allow)
+        #expect(try program.verdict(on: SystemCall("ioctl", 0, 0x5423)) == refused)
     }
 
     @Test func oneCallByName() throws {
         for program in try filters(["socket", "chown"]) {
-            #expect(try program.answer(to: SystemCall("socket", 40)) == allow)
+            #expect(try program.verdict(on: SystemCall("socket", 40)) == allow)
             // Also over the emulation of changes of owner.
-            #expect(try program.answer(to: SystemCall("chown")) == allow)
+            #expect(try program.verdict(on: SystemCall("chown")) == allow)
         }
     }
 
     @Test func aCallAndAGroupOfItsRequests() throws {
         let program = try installedProgram("strict", for: target(allowed: ["terminal-injection", "ioctl"]))
         for request: UInt64 in [0x5412, 0x5423, 0x8933] {
-            #expect(try program.answer(to: SystemCall("ioctl", 0, request)) == allow)
+            #expect(try program.verdict(on: SystemCall("ioctl", 0, request)) == allow)
         }
     }
 
@@ -69,7 +70,7 @@ struct OpeningTests {
         let opened = Set(CallGroup.all.flatMap(\.calls).map(\.name))
         let program = try defaultProgram()
         for name in SystemCallNames.all where isKnown(name) {
-            let answer = try program.answer(to: SystemCall(name, 1))
+            let answer = try program.verdict(on: SystemCall(name, 1))
             if answer == refused, !["personality", "vhangup", "lookup_dcookie", "nfsservctl"].contains(name) {
                 #expect(opened.contains(name), "\(name)")
             }

@@ -1,5 +1,6 @@
 // The filters `strict` and `build`, beside the default one that they narrow.
 
+import BPF
 import Foundation
 import LinuxSystem
 import SandboxPolicy
@@ -23,8 +24,8 @@ struct OtherFilterTests {
         for number in 0...(600 as UInt32) {
             for arguments in Self.patterns {
                 let call = SystemCall(number: number, arguments)
-                if try narrow.answer(to: call) == allow {
-                    #expect(try wide.answer(to: call) == allow, "\(number) \(arguments)")
+                if try narrow.verdict(on: call) == allow {
+                    #expect(try wide.verdict(on: call) == allow, "\(number) \(arguments)")
                 }
             }
         }
@@ -50,21 +51,21 @@ struct OtherFilterTests {
     func refusesForeignInterfacesAndUnknownCalls(_ name: String) throws {
         let program = try installedProgram(name)
         for number: UInt32 in [0, 1, 59, 165, 999] {
-            #expect(try program.answer(to: SystemCall(number: number | 0x4000_0000)) == refused)  // x32
-            #expect(try program.answer(to: SystemCall(number: number, architecture: 0x4000_0003)) == refused)  // i386
+            #expect(try program.verdict(on: SystemCall(number: number | 0x4000_0000)) == refused)  // x32
+            #expect(try program.verdict(on: SystemCall(number: number, architecture: 0x4000_0003)) == refused)  // i386
         }
-        #expect(try program.answer(to: SystemCall(number: 999)) == unknown)
-        #expect(try program.answer(to: SystemCall("clone3")) == unknown)
-        #expect(try program.answer(to: SystemCall("uselib")) == unknown)
+        #expect(try program.verdict(on: SystemCall(number: 999)) == unknown)
+        #expect(try program.verdict(on: SystemCall("clone3")) == unknown)
+        #expect(try program.verdict(on: SystemCall("uselib")) == unknown)
     }
 
     @Test(arguments: ["default", "strict", "build"], [0x5412, 0x541c, 0x5423] as [UInt64])
     func noTerminalIsPushedInto(_ name: String, _ request: UInt64) throws {
         let program = try installedProgram(name)
         for value in [request, request | Self.high, request | 1 << 32] {
-            #expect(try program.answer(to: SystemCall("ioctl", 0, value)) == refused)
+            #expect(try program.verdict(on: SystemCall("ioctl", 0, value)) == refused)
             // What the kernel looks at decides, not what stands in another argument.
-            #expect(try program.answer(to: SystemCall("ioctl", value, 0x5401)) == allow)
+            #expect(try program.verdict(on: SystemCall("ioctl", value, 0x5401)) == allow)
         }
     }
 
@@ -86,10 +87,10 @@ struct OtherFilterTests {
             (SystemCall("ioctl", 0, 0x8933), FilterAction.errno(25).rawValue),
         ] as [(SystemCall, UInt32)])
     func strictComputesAndNoMore(_ call: SystemCall, _ answer: UInt32) throws {
-        #expect(try installedProgram("strict").answer(to: call) == answer)
+        #expect(try installedProgram("strict").verdict(on: call) == answer)
         // No capability opens anything.
         let all = target(CapabilitySet(Capability.allCases))
-        #expect(try installedProgram("strict", for: all).answer(to: call) == answer)
+        #expect(try installedProgram("strict", for: all).verdict(on: call) == answer)
     }
 
     @Test(
@@ -104,6 +105,6 @@ struct OtherFilterTests {
             (SystemCall("io_uring_setup"), refused), (SystemCall("personality", 0x4_0000), refused),
         ] as [(SystemCall, UInt32)])
     func buildKeepsWhatBuildsNeed(_ call: SystemCall, _ answer: UInt32) throws {
-        #expect(try installedProgram("build").answer(to: call) == answer)
+        #expect(try installedProgram("build").verdict(on: call) == answer)
     }
 }

@@ -1,5 +1,6 @@
 // Filters for tests: this project's own, and small ones written in place.
 
+import BPF
 import LinuxSystem
 import SandboxPolicy
 import Seccomp

@@ -32,8 +32,12 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -54,7 +58,7 @@ static inline int sb_clone3(uint64_t flags, int *pidfd) {
 // Gives back the memory of what start-up needed: program pages that can be read again, and free heap (madvise(2)).
 void sb_release_memory(void);
 
-int sb_vfork_call(int (*body)(void *), void *context);
+int sb_vfork_call(int (*body)(void *), void *context, int share_descriptors);
 
 static inline int sb_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
     struct open_how how;
@@ -73,6 +77,30 @@ static inline int sb_seccomp_load(uint16_t count, const struct sock_filter *filt
     struct sock_fprog program = {count, (struct sock_filter *)filter};
     return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
 }
+
+// The same filter with a descriptor by which a supervisor hears of its questions (seccomp_unotify(2)). Waits for an
+// answer that has been begun end with the process only, where the kernel can do that (5.19).
+int sb_seccomp_listen(uint16_t count, const struct sock_filter *filter);
+// The next question (SECCOMP_IOCTL_NOTIF_RECV): `data` is number, architecture, six arguments.
+struct sb_question {
+    uint64_t id;
+    pid_t process;
+    uint32_t number;
+    uint32_t architecture;
+    uint64_t arguments[6];
+};
+int sb_seccomp_receive(int listener, struct sb_question *question);
+// Answers a question (SECCOMP_IOCTL_NOTIF_SEND): the call is made where `made` is set, or else fails with `error`, or is
+// said to have succeeded where that is 0.
+int sb_seccomp_answer(int listener, uint64_t id, int made, int error);
+// Whether the asking process still waits for the answer (SECCOMP_IOCTL_NOTIF_ID_VALID).
+int sb_seccomp_is_valid(int listener, uint64_t id);
+
+// One byte and one descriptor over a socket (SCM_RIGHTS of unix(7)). The receiver answers the descriptor, or -1 with
+// errno 0 where there is none or the other end is closed.
+int sb_send_descriptor(int socket, int descriptor);
+int sb_receive_descriptor(int socket);
+static inline int sb_socket_pair(int *ends) { return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends); }
 
 // glibc's wrappers of these change the credentials of every thread and keep their own lists; here there is one thread.
 static inline int sb_setresuid(uid_t id) { return (int)syscall(SYS_setresuid, id, id, id); }

@@ -1,0 +1,82 @@
+// A program rewritten so that a supervisor hears of calls (seccomp_unotify(2)). What the calls are answered with stays
+// what the first program says: the supervisor asks that one again about the same numbers.
+
+/// A call that a supervisor wants to hear of though it is allowed.
+public struct WatchedCall: Equatable, Sendable {
+    public var number: UInt32
+    /// Only where one of these bits of the low half of this argument is set; nil: always.
+    public var condition: (argument: Int, bits: UInt32)?
+
+    public init(_ number: UInt32, where condition: (argument: Int, bits: UInt32)? = nil) {
+        self.number = number
+        self.condition = condition
+    }
+
+    public static func == (a: Self, b: Self) -> Bool {
+        a.number == b.number && a.condition?.argument == b.condition?.argument
+            && a.condition?.bits == b.condition?.bits
+    }
+}
+
+extension FilterProgram {
+    /// ENOSYS: what C libraries ask for to see whether a call exists. Nothing is refused by that.
+    private static let unknownCall: Int32 = 38
+
+    /// Tells a supervisor of every refusal, and of `watched` calls.
+    /// - Parameter exempt: numbers of calls that are decided by this program alone: those that are made before anybody
+    ///   listens.
+    /// - Returns: nil where it would be longer than the kernel takes.
+    public func telling(of watched: [WatchedCall], exempt: [UInt32]) -> FilterProgram? {
+        let asking = instructions.map { instruction in
+            guard instruction.code == Code.answer, let errno = SeccompAnswer.errno(instruction.value), errno != 0,
+                errno != Self.unknownCall
+            else { return instruction }
+            return Instruction(Code.answer, SeccompAnswer.notify)
+        }
+        // Mostly none of them: only then does this program have to stand in the new one a second time.
+        let refused = exempt.filter { number in
+            possibleAnswers(to: number).contains { SeccompAnswer.errno($0).map { $0 != 0 } ?? false }
+        }
+        let head = Self.questions(watched)
+        guard !refused.isEmpty else { return Self.checked(head + asking) }
+        let detour = Self.detour(for: refused, over: asking.count)
+        return Self.checked(head + detour + asking + instructions)
+    }
+
+    /// Tells a supervisor of every call but the `exempt` ones.
+    public func tellingOfAll(exempt: [UInt32]) -> FilterProgram? {
+        let ask = [Instruction(Code.answer, SeccompAnswer.notify)]
+        return Self.checked(Self.detour(for: exempt, over: ask.count) + ask + instructions)
+    }
+
+    private static func checked(_ instructions: [Instruction]) -> FilterProgram? {
+        instructions.count <= limit ? FilterProgram(instructions) : nil
+    }
+
+    private static func questions(_ watched: [WatchedCall]) -> [Instruction] {
+        var code: [Instruction] = []
+        for call in watched {
+            code.append(Instruction(Code.load, 0))
+            guard let (argument, bits) = call.condition else {
+                code.append(Instruction(Code.ifEqual, call.number, jumpFalse: 1))
+                code.append(Instruction(Code.answer, SeccompAnswer.notify))
+                continue
+            }
+            code.append(Instruction(Code.ifEqual, call.number, jumpFalse: 3))
+            code.append(Instruction(Code.load, UInt32(16 + 8 * argument)))
+            code.append(Instruction(Code.ifAnyBit, bits, jumpFalse: 1))
+            code.append(Instruction(Code.answer, SeccompAnswer.notify))
+        }
+        return code
+    }
+
+    /// Goes past the next `length` instructions for calls of these numbers.
+    private static func detour(for numbers: [UInt32], over length: Int) -> [Instruction] {
+        var code = [Instruction(Code.load, 0)]
+        for (index, number) in numbers.enumerated() {
+            code.append(Instruction(Code.ifEqual, number, jumpFalse: 1))
+            code.append(Instruction(Code.jump, UInt32(2 * (numbers.count - index - 1) + length)))
+        }
+        return code
+    }
+}

@@ -1,0 +1,147 @@
+// What a process inside means by its arguments: read from its memory and seen from its root. All of it may be a lie by
+// the time it is told.
+
+import LinuxSystem
+
+struct ProcessView {
+    private let process: ProcessID
+
+    init(_ process: ProcessID) { self.process = process }
+
+    private static let longestText = 255
+
+    /// What the user is shown: empty where it can't be read.
+    func text(_ text: CallShape.Text, _ arguments: [UInt64]) -> String {
+        switch text {
+        case .string(let index): string(at: arguments[index]) ?? ""
+        case .path(let name, let folder): path(name, folder: folder, arguments) ?? ""
+        case .address(let pointer, let length): address(pointer, length: length, arguments)?.description ?? ""
+        }
+    }
+
+    private func string(at pointer: UInt64) -> String? {
+        let bytes = ProcessMemory.read(process, at: pointer, count: Self.longestText)
+        let end = bytes.firstIndex(of: 0) ?? bytes.count
+        return end == 0 ? nil : String(decoding: bytes[..<end], as: UTF8.self)
+    }
+
+    /// A path from the process's root on, as it was written, links not followed.
+    func path(_ name: Int, folder: Int?, _ arguments: [UInt64]) -> String? {
+        guard let written = string(at: arguments[name]) else { return nil }
+        if written.hasPrefix("/") { return written }
+        let number = folder.map { Int32(truncatingIfNeeded: arguments[$0]) } ?? OpenBits.currentFolder
+        let link = number == OpenBits.currentFolder ? "cwd" : "fd/\(number)"
+        do throws(Errno) {
+            let folder = try Files.linkTarget("/proc/\(process)/\(link)")
+            return (folder == "/" ? "" : folder) + "/"
+                + (written.hasPrefix("./") ? String(written.dropFirst(2)) : written)
+        } catch { return written }
+    }
+
+    /// Whether a change of `path` meets a read-only file system.
+    func isRefused(_ change: CallShape.Change, _ path: String, _ arguments: [UInt64]) -> Bool {
+        do throws(Errno) {
+            let root = try Descriptor.open("/proc/\(process)/root", [.path, .directory])
+            var target: SharedDescriptor?
+            do throws(Errno) { target = SharedDescriptor(try root.openInRoot(path, [.path])) } catch .noEntry {}
+            let makes: Bool
+            switch change {
+            case .makes: makes = true
+            case .changes: makes = false
+            case .opens(let flags):
+                makes = target == nil && UInt32(truncatingIfNeeded: arguments[flags]) & OpenBits.create != 0
+            }
+            if let target { return makes ? false : try target.descriptor.isReadOnly }
+            guard makes else { return false }
+            return try root.openInRoot(Self.parent(of: path), [.path, .directory]).isReadOnly
+        } catch { return false }
+    }
+
+    /// Whether the process's user gets at `path` only by CAP_DAC_OVERRIDE, as far as owner and mode tell (groups do not
+    /// count: too much is learned rather than too little).
+    func needsOverride(_ path: String, writing: Bool) -> Bool {
+        do throws(Errno) {
+            let root = try Descriptor.open("/proc/\(process)/root", [.path, .directory])
+            // Its own folder of /proc belongs to the user that it is.
+            let user = try FileStatus.of("/proc/\(process)/task").owner
+            var status: FileStatus
+            var wanted: UInt32 = writing ? 2 : 4
+            do throws(Errno) { status = try root.openInRoot(path, [.path]).status() } catch .noEntry where writing {
+                status = try root.openInRoot(Self.parent(of: path), [.path, .directory]).status()
+                wanted = 3
+            }
+            let granted = status.owner == user ? status.permissions >> 6 : status.permissions
+            return granted & wanted != wanted
+        } catch { return false }
+    }
+
+    private static func parent(of path: String) -> String {
+        let names = path.split(separator: "/")
+        return "/" + names.dropLast().joined(separator: "/")
+    }
+}
+
+/// An address of the internet's, as connect(2) is given it.
+struct InternetAddress: CustomStringConvertible {
+    let isVersion6: Bool
+    let bytes: [UInt8]
+    let port: Int
+
+    var isLoopback: Bool {
+        if !isVersion6 { return bytes[0] == 127 }
+        let isMapped = bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xff && bytes[11] == 0xff
+        return isMapped ? bytes[12] == 127 : bytes[..<15].allSatisfy { $0 == 0 } && bytes[15] <= 1
+    }
+
+    var description: String {
+        guard isVersion6 else { return bytes.map { String($0) }.joined(separator: ".") + ":\(port)" }
+        let groups = stride(from: 0, to: 16, by: 2).map { Int(bytes[$0]) << 8 | Int(bytes[$0 + 1]) }
+        // The longest run of zeros, or the first of several, becomes `::` (RFC 5952).
+        var (start, length) = (0, 0)
+        var index = 0
+        while index < 8 {
+            let end = groups[index...].firstIndex { $0 != 0 } ?? 8
+            if end - index > length { (start, length) = (index, end - index) }
+            index = max(end, index + 1)
+        }
+        func words(_ range: Range<Int>) -> String {
+            groups[range].map { String($0, radix: 16) }.joined(separator: ":")
+        }
+        let text = length > 1 ? words(0..<start) + "::" + words(start + length..<8) : words(0..<8)
+        return "[\(text)]:\(port)"
+    }
+}
+
+extension ProcessView {
+    /// AF_INET and AF_INET6 of socket(7).
+    private static let (version4, version6): (Int, Int) = (2, 10)
+
+    /// nil where it is none of the internet's.
+    func address(_ pointer: Int, length: Int, _ arguments: [UInt64]) -> InternetAddress? {
+        let bytes = ProcessMemory.read(
+            process, at: arguments[pointer], count: min(28, Int(clamping: arguments[length])))
+        guard bytes.count >= 8 else { return nil }
+        let port = Int(bytes[2]) << 8 | Int(bytes[3])
+        switch Int(bytes[0]) | Int(bytes[1]) << 8 {
+        case Self.version4: return InternetAddress(isVersion6: false, bytes: Array(bytes[4..<8]), port: port)
+        case Self.version6 where bytes.count >= 24:
+            return InternetAddress(isVersion6: true, bytes: Array(bytes[8..<24]), port: port)
+        default: return nil
+        }
+    }
+
+    /// Whether somebody inside listens there: the sandbox's own loopback works.
+    func isAnswered(_ address: InternetAddress) -> Bool {
+        guard address.isLoopback else { return false }
+        let wanted = String(address.port, radix: 16, uppercase: true)
+        let port = ":" + String(repeating: "0", count: max(0, 4 - wanted.count)) + wanted
+        // proc_net(5): the second field is the local address, the fourth the state; 0A listens, 07 is any of udp's.
+        return ["tcp", "tcp6", "udp", "udp6"].contains { table in
+            (Files.text("/proc/\(process)/net/\(table)", limit: 1 << 20) ?? "").split(separator: "\n").contains {
+                line in
+                let fields = line.split(separator: " ")
+                return fields.count > 3 && fields[1].hasSuffix(port) && (fields[3] == "0A" || fields[3] == "07")
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+// Numbers of the system calls that a supervisor knows by sight (syscalls(2)).
+
+import CLinux
+import Glibc
+
+/// Calls of this machine's own interface. The older forms that only some architectures have are `nil` elsewhere.
+public enum SystemCallNumber {
+    public static let connect = UInt32(SYS_connect)
+    public static let sendto = UInt32(SYS_sendto)
+    public static let socket = UInt32(SYS_socket)
+    public static let openat = UInt32(SYS_openat)
+    public static let mkdirat = UInt32(SYS_mkdirat)
+    public static let mknodat = UInt32(SYS_mknodat)
+    public static let unlinkat = UInt32(SYS_unlinkat)
+    public static let renameat2 = UInt32(SYS_renameat2)
+    public static let linkat = UInt32(SYS_linkat)
+    public static let symlinkat = UInt32(SYS_symlinkat)
+    public static let truncate = UInt32(SYS_truncate)
+    public static let fchmodat = UInt32(SYS_fchmodat)
+    public static let utimensat = UInt32(SYS_utimensat)
+    public static let unshare = UInt32(SYS_unshare)
+    public static let clone = UInt32(SYS_clone)
+    public static let setns = UInt32(SYS_setns)
+    public static let mount = UInt32(SYS_mount)
+    public static let umount2 = UInt32(SYS_umount2)
+    public static let chroot = UInt32(SYS_chroot)
+    public static let ptrace = UInt32(SYS_ptrace)
+    public static let personality = UInt32(SYS_personality)
+    public static let ioctl = UInt32(SYS_ioctl)
+    public static let bpf = UInt32(SYS_bpf)
+    public static let keyctl = UInt32(SYS_keyctl)
+    public static let prctl = UInt32(SYS_prctl)
+    public static let execve = UInt32(SYS_execve)
+    public static let statx = UInt32(SYS_statx)
+    public static let faccessat = UInt32(SYS_faccessat)
+    public static let readlinkat = UInt32(SYS_readlinkat)
+    public static let chdir = UInt32(SYS_chdir)
+    public static let fchownat = UInt32(SYS_fchownat)
+    public static let fchown = UInt32(SYS_fchown)
+    public static let bind = UInt32(SYS_bind)
+    public static let setuid = UInt32(SYS_setuid)
+
+    #if arch(x86_64)
+    public static let fstatat = UInt32(SYS_newfstatat)
+    public static let open: UInt32? = UInt32(SYS_open)
+    public static let creat: UInt32? = UInt32(SYS_creat)
+    public static let mkdir: UInt32? = UInt32(SYS_mkdir)
+    public static let mknod: UInt32? = UInt32(SYS_mknod)
+    public static let unlink: UInt32? = UInt32(SYS_unlink)
+    public static let rmdir: UInt32? = UInt32(SYS_rmdir)
+    public static let rename: UInt32? = UInt32(SYS_rename)
+    public static let renameat: UInt32? = UInt32(SYS_renameat)
+    public static let link: UInt32? = UInt32(SYS_link)
+    public static let symlink: UInt32? = UInt32(SYS_symlink)
+    public static let chmod: UInt32? = UInt32(SYS_chmod)
+    public static let stat: UInt32? = UInt32(SYS_stat)
+    public static let lstat: UInt32? = UInt32(SYS_lstat)
+    public static let access: UInt32? = UInt32(SYS_access)
+    public static let readlink: UInt32? = UInt32(SYS_readlink)
+    public static let chown: UInt32? = UInt32(SYS_chown)
+    public static let lchown: UInt32? = UInt32(SYS_lchown)
+    #else
+    public static let fstatat = UInt32(SYS_newfstatat)
+    public static let open: UInt32? = nil
+    public static let creat: UInt32? = nil
+    public static let mkdir: UInt32? = nil
+    public static let mknod: UInt32? = nil
+    public static let unlink: UInt32? = nil
+    public static let rmdir: UInt32? = nil
+    public static let rename: UInt32? = nil
+    public static let renameat: UInt32? = UInt32(SYS_renameat)
+    public static let link: UInt32? = nil
+    public static let symlink: UInt32? = nil
+    public static let chmod: UInt32? = nil
+    public static let stat: UInt32? = nil
+    public static let lstat: UInt32? = nil
+    public static let access: UInt32? = nil
+    public static let readlink: UInt32? = nil
+    public static let chown: UInt32? = nil
+    public static let lchown: UInt32? = nil
+    #endif
+
+    /// What a process may call between the installation of its filter and the program that it executes: memory for the
+    /// program's words, the execution, and telling why there was none.
+    public static let untilExecuted: [UInt32] = [
+        SYS_execve, SYS_execveat, SYS_newfstatat, SYS_statx, SYS_write, SYS_exit, SYS_exit_group, SYS_brk, SYS_mmap,
+        SYS_mremap, SYS_munmap, SYS_mprotect, SYS_madvise, SYS_futex, SYS_close,
+    ].map { UInt32($0) }
+}
+
+/// Flags of open(2) by which a file may be changed.
+public enum OpenBits {
+    public static let write = UInt32(O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)
+    public static let create = UInt32(O_CREAT)
+    /// AT_FDCWD, as a call's argument has it.
+    public static let currentFolder = AT_FDCWD
+}

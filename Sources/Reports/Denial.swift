@@ -1,0 +1,206 @@
+// One refusal: what, by which rule, and what would allow it.
+
+import BPF
+public import Observations
+public import SandboxPolicy
+import Seccomp
+
+/// What would allow what was refused.
+public struct Remedy: Equatable, Sendable {
+    /// Options to give; none where nothing helps.
+    public var settings: [(option: Option, value: String)]
+    /// What else there is to know.
+    public var note: String?
+
+    public static func == (a: Self, b: Self) -> Bool { a.text == b.text }
+
+    /// As one would type it.
+    public var commandLine: String {
+        settings.map { option, value in
+            option.described.argument == .flag && value == "true"
+                ? "--\(option.rawValue)"
+                : "--\(option.rawValue)\(option.described.argument == .flag ? "=" : " ")\(shellWord(value))"
+        }.joined(separator: " ")
+    }
+
+    /// As a profile would say it, a line each.
+    public var profileLines: [String] {
+        settings.map { option, value in
+            switch (option.described.argument, option.described.combining) {
+            case (.flag, _): "\(option.rawValue) = \(value)"
+            case (_, .append): "\(option.rawValue) = [\(tomlString(value))]"
+            default: "\(option.rawValue) = \(tomlString(value))"
+            }
+        }
+    }
+
+    public var text: String {
+        var parts: [String] = []
+        if !settings.isEmpty {
+            parts.append("to allow it: \(commandLine) (in a profile: \(profileLines.joined(separator: ", ")))")
+        }
+        if let note { parts.append(note) }
+        return parts.joined(separator: "; ")
+    }
+}
+
+/// The rule that refused: an option, what it was set to and where, and which part of that.
+public struct DenialRule: Equatable, Sendable {
+    public var option: Option
+    public var value: String
+    public var origin: Origin
+    /// The part of a filter: a group of calls, or a rule's own comment.
+    public var part: String?
+
+    public var text: String {
+        "\(option.rawValue) = \(quoted(value)) (\(origin.word))" + (part.map { ", \($0)" } ?? "")
+    }
+}
+
+public struct Denial: Equatable, Sendable {
+    public var kind: Observation.Kind
+    /// The call's name, and the call as strace(1) would write it.
+    public var call: String
+    public var words: String
+    public var count: Int
+    public var rule: DenialRule
+    public var remedy: Remedy
+
+    /// One line.
+    public var text: String {
+        let times = count == 1 ? "once" : "\(count) times"
+        return "refused \(words), \(times), by \(rule.text)" + (remedy.text.isEmpty ? "" : "; \(remedy.text)")
+    }
+}
+
+extension Denial {
+    init(_ observation: Observation, count: Int, _ record: ObservationRecord, _ filter: FilterProfile?) {
+        kind = observation.kind
+        call = SystemCallName.of(observation.number, architecture: observation.architecture)
+        words = CallWords.words(observation)
+        self.count = count
+        switch observation.kind {
+        case .refused, .used, .override:
+            (rule, remedy) = Self.filterRule(call, observation, record, filter)
+        case .connection:
+            rule = Self.rule(.network, "none", record)
+            remedy = Remedy(
+                settings: [(.network, "host")],
+                note: Self.isLoopback(observation.texts.last ?? "")
+                    ? "this was the sandbox's own loopback, where nothing listens" : nil)
+        case .change:
+            (rule, remedy) = Self.changeRule(observation.texts.last ?? "", record)
+        }
+    }
+
+    private static func isLoopback(_ address: String) -> Bool {
+        address.hasPrefix("127.") || address.hasPrefix("[::1]")
+    }
+
+    /// The setting of `option` that counts.
+    private static func rule(_ option: Option, _ value: String, _ record: ObservationRecord) -> DenialRule {
+        let setting = record.settings.last { $0.option == option }
+        return DenialRule(option: option, value: setting?.value ?? value, origin: setting?.origin ?? .builtIn)
+    }
+
+    private static func changeRule(_ path: String, _ record: ObservationRecord) -> (DenialRule, Remedy) {
+        func isBelow(_ folder: String) -> Bool { path == folder || path.hasPrefix(folder == "/" ? "/" : folder + "/") }
+        if let mask = record.settings.last(where: { $0.option == .mask && isBelow($0.value) }) {
+            return (
+                DenialRule(option: .mask, value: mask.value, origin: mask.origin),
+                Remedy(settings: [], note: "to allow it, leave that mask out")
+            )
+        }
+        for setting in record.settings.reversed() where setting.option == .bind && setting.value.hasSuffix(":ro") {
+            let parts = setting.value.dropLast(3).split(separator: ":", omittingEmptySubsequences: false)
+            if let destination = parts.last.map(String.init), isBelow(destination) {
+                return (
+                    DenialRule(option: .bind, value: setting.value, origin: setting.origin),
+                    Remedy(settings: [(.bind, String(setting.value.dropLast(3)))], note: "in place of the one with :ro")
+                )
+            }
+        }
+        let own = ["/proc", "/sys", "/dev"].contains(where: isBelow)
+        let rule = Self.rule(.readOnly, own ? "always" : "true", record)
+        if own { return (rule, Remedy(settings: [], note: "the kernel's own files are always read-only inside")) }
+        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
+        if rule.value != "true" || folder.isEmpty { return (rule, Remedy(settings: [(.readOnly, "false")])) }
+        return (
+            rule, Remedy(settings: [(.tmpfs, folder)], note: "or --read-only=false for all of the root file system")
+        )
+    }
+}
+
+// What the filter refused.
+extension Denial {
+    private static func filterRule(
+        _ call: String, _ observation: Observation, _ record: ObservationRecord, _ filter: FilterProfile?
+    ) -> (DenialRule, Remedy) {
+        var rule = Self.rule(.seccomp, "default", record)
+        guard observation.architecture == SystemCall.nativeArchitecture else {
+            rule.part = "which refuses other architectures' interfaces as a whole"
+            return (rule, Remedy(settings: [], note: "use programs built for this machine's own architecture"))
+        }
+        let listed = record.settings.filter { $0.option == .syscalls }
+        if let last = listed.last, !listed.contains(where: { $0.value == call }) {
+            return (
+                DenialRule(option: .syscalls, value: "\(listed.count) calls", origin: last.origin),
+                Remedy(settings: [], note: "to allow it, add \(tomlString(call)) to syscalls there")
+            )
+        }
+        let group = CallGroup.all.first { group in
+            group.calls.contains { allowed in
+                allowed.name == call
+                    && allowed.argument.map { argument in
+                        observation.argument.map { UInt32(truncatingIfNeeded: $0) == argument.value } ?? false
+                    } ?? true
+            }
+        }
+        if let group {
+            rule.part = "group \(group.name)"
+        } else if let comment = filter?.comment(refusing: call) {
+            rule.part = "rule \(quoted(comment))"
+        }
+        return (rule, remedy(call, observation, group))
+    }
+
+    private static func remedy(_ call: String, _ observation: Observation, _ group: CallGroup?) -> Remedy {
+        if call == "mount", observation.texts.count == 3, observation.texts[1] == "tmpfs", observation.texts[2] != "/" {
+            return Remedy(
+                settings: [(.tmpfs, observation.texts[2])], note: "or --nested, and mount in a user namespace")
+        }
+        guard let group else { return Remedy(settings: [(.allow, call)]) }
+        if group.name == "namespaces" { return Remedy(settings: [(.nested, "true")]) }
+        if CallGroup.nested.contains(group.name) {
+            return Remedy(
+                settings: [(.nested, "true")],
+                note: "and then in a user namespace of its own, as `unshare -Urm` makes one")
+        }
+        return Remedy(settings: [(.allow, group.name)], note: "which opens \(group.meaning)")
+    }
+}
+
+/// A word as sh(1) takes it.
+private func shellWord(_ word: String) -> String {
+    let plain = word.utf8.allSatisfy {
+        (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0) || "-_./:=@%+,".utf8.contains($0)
+    }
+    return plain && !word.isEmpty
+        ? word : "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+}
+
+/// A basic string of TOML.
+func tomlString(_ text: String) -> String {
+    var string = "\""
+    for scalar in text.unicodeScalars {
+        switch scalar {
+        case "\"": string += "\\\""
+        case "\\": string += "\\\\"
+        case _ where scalar.value < 0x20 || scalar.value == 0x7f:
+            let digits = String(scalar.value, radix: 16)
+            string += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        default: string.unicodeScalars.append(scalar)
+        }
+    }
+    return string + "\""
+}

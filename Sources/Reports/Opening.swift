@@ -1,0 +1,162 @@
+// What a policy opens, and how dangerous that is: a page for whoever has to say yes to it.
+
+public import SandboxPolicy
+
+public enum Danger: String, Comparable, Sendable, CaseIterable {
+    /// The host, its network or its kernel can be reached through it.
+    case high
+    /// Something of the user's can be changed, or an attack is made easier.
+    case medium
+    /// Something is shown.
+    case low
+
+    public static func < (a: Danger, b: Danger) -> Bool {
+        let order = Danger.allCases
+        return (order.firstIndex(of: a) ?? 0) > (order.firstIndex(of: b) ?? 0)
+    }
+}
+
+/// One thing that is opened.
+public struct Opening: Equatable, Sendable {
+    public let danger: Danger
+    /// What can be done by it.
+    public let meaning: String
+    /// Where it is said.
+    public let setting: Setting
+}
+
+public struct Openings: Sendable {
+    /// The most dangerous first.
+    public let all: [Opening]
+    /// What stays closed, in a few words each.
+    public let closed: [String]
+
+    public init(_ policy: Policy) {
+        var found: [Opening] = []
+        for setting in policy.settings {
+            guard let (danger, meaning) = Self.meaning(of: setting) else { continue }
+            found.append(Opening(danger: danger, meaning: meaning, setting: setting))
+        }
+        all = found.enumerated().sorted { ($1.element.danger, $0.offset) < ($0.element.danger, $1.offset) }.map(
+            \.element)
+        var closed: [String] = []
+        if policy.network == .none { closed.append("the network") }
+        if policy.binds.isEmpty, !policy.here { closed.append("the host's files") }
+        if policy.readOnly { closed.append("changes of the root file system") }
+        if policy.capabilities == [] { closed.append("all capabilities") }
+        if policy.filter != .none {
+            let open = Set(policy.allowed + (policy.nested ? CallGroup.nested : []))
+            let groups = ["namespaces", "mount", "bpf", "io_uring", "keyring", "modules"].filter { !open.contains($0) }
+            if !groups.isEmpty { closed.append("the system calls of " + groups.joined(separator: ", ")) }
+            if !policy.systemCalls.isEmpty { closed.append("all but \(policy.systemCalls.count) system calls") }
+        }
+        self.closed = closed
+    }
+
+    /// nil where the setting opens nothing.
+    private static func meaning(of setting: Setting) -> (Danger, String)? {
+        let value = setting.value
+        switch setting.option {
+        case .network:
+            return value == "none"
+                ? nil : (.high, "reaches whatever this machine reaches, and services that listen on this machine alone")
+        case .bind: return bind(value)
+        case .here: return value == "false" ? nil : (.medium, "changes files of the folder that it is started in")
+        case .nested:
+            return value == "false" ? nil : (.medium, "makes sandboxes of its own: more of the kernel to attack")
+        case .seccomp:
+            switch value {
+            case "none": return (.high, "makes every system call: all of the kernel to attack")
+            case "default", "strict", "build": return nil
+            default: return (.medium, "makes the system calls that this file allows: read it")
+            }
+        case .allow: return allowed(value)
+        case .capAdd: return capability(value)
+        case .upper:
+            return value == "memory" || value == "disk" ? nil : (.medium, "leaves its changes in a folder of yours")
+        case .layer: return (.low, "puts these files over the image")
+        case .env:
+            return value.contains("=") ? nil : (.low, "is told this variable of yours")
+        case .envFile: return (.low, "is told the variables of this file")
+        case .setupUnless: return nil
+        case .setup: return (.medium, "runs this once before the first use, and keeps what it leaves")
+        case .setupNetwork: return value == "none" ? nil : (.medium, "has the host's network while it is set up")
+        default:
+            return setting.option.described.needsTrust && value != "false"
+                ? (.medium, setting.option.described.help) : nil
+        }
+    }
+
+    private static func bind(_ value: String) -> (Danger, String) {
+        let source = String(value.prefix { $0 != ":" })
+        let isReadOnly = value.hasSuffix(":ro")
+        let name = source.split(separator: "/").last.map(String.init) ?? ""
+        if name.hasSuffix(".sock") || source.hasPrefix("/run/") || source.hasPrefix("/var/run/") {
+            return (.high, "talks to a service of the host's through it, whatever that does for it")
+        }
+        let wide = [
+            "", "home", "root", "etc", "usr", "var", "proc", "sys", "dev", ".ssh", ".gnupg", ".config", ".aws", ".kube",
+        ]
+        let isWide =
+            wide.contains(name)
+            || source.split(separator: "/").first == "home" && source.split(separator: "/").count == 2
+        switch (isReadOnly, isWide) {
+        case (true, true): return (.medium, "reads what is private or belongs to the machine")
+        case (true, false): return (.low, "reads files of the host's")
+        case (false, true): return (.high, "changes what is private or belongs to the machine")
+        case (false, false): return (.medium, "changes files of the host's")
+        }
+    }
+
+    private static func allowed(_ name: String) -> (Danger, String) {
+        let dangerous = [
+            "bpf", "io_uring", "userfaultfd", "perf", "modules", "boot", "terminal-injection", "sockets", "ports",
+        ]
+        let group = CallGroup.all.first { $0.name == name }
+        return (
+            dangerous.contains(name) ? .high : .medium,
+            group?.meaning ?? "makes this system call, whatever the filter says"
+        )
+    }
+
+    private static func capability(_ name: String) -> (Danger, String)? {
+        let all: [Capability] =
+            name.uppercased() == "ALL" ? Capability.allCases : Capability(name: name).map { [$0] } ?? []
+        let dangerous: [Capability] = [
+            .cap_sys_admin, .cap_sys_ptrace, .cap_sys_module, .cap_sys_rawio, .cap_bpf, .cap_perfmon, .cap_net_admin,
+            .cap_dac_read_search, .cap_mac_admin, .cap_mac_override,
+        ]
+        if all.contains(where: dangerous.contains) {
+            return (
+                .high,
+                "rules its own namespaces, masks and read-only mounts among them, and more of the kernel to attack"
+            )
+        }
+        // Those that every sandbox has but for a profile that drops them.
+        return all.allSatisfy { CapabilitySet.standard.contains($0) }
+            ? nil : (.low, "has this right over its own namespaces")
+    }
+}
+
+extension Opening: Encodable {
+    private enum Key: String, CodingKey { case danger, option, value, origin, meaning }
+
+    public func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: Key.self)
+        try values.encode(danger.rawValue, forKey: .danger)
+        try values.encode(setting.option.rawValue, forKey: .option)
+        try values.encode(setting.value, forKey: .value)
+        try values.encode(setting.origin.word, forKey: .origin)
+        try values.encode(meaning, forKey: .meaning)
+    }
+}
+
+extension Openings: Encodable {
+    private enum Key: String, CodingKey { case opens, closed }
+
+    public func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: Key.self)
+        try values.encode(all, forKey: .opens)
+        try values.encode(closed, forKey: .closed)
+    }
+}

@@ -1,0 +1,77 @@
+// `sandbox why`, and `__report`, by which the launcher has the same said when a command has ended.
+
+import ArgumentParser
+import Foundation
+import LinuxSystem
+import Observations
+import Reports
+import SandboxPolicy
+import Seccomp
+
+struct WhyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "why", abstract: "say what the last run in this folder was refused, and what would allow it",
+        discussion: "Tells of runs with --report-denied, which the profiles shell and ci have.")
+
+    @ArgumentParser.Option(help: "how to print: text or json") var format = ListFormat.text
+
+    func run() throws {
+        let surroundings = try Surroundings()
+        let file = surroundings.places.denials(of: surroundings.currentFolder)
+        guard let report = DenialReport.read(file), report.record.folder == surroundings.currentFolder else {
+            if format == .json { return try print(DenialReport.nothing(in: surroundings.currentFolder)) }
+            print(
+                "nothing was refused in the last run here that was told to --report-denied, if there was one")
+            return
+        }
+        if format == .json { return try print(report) }
+        let when = Date(timeIntervalSince1970: Double(report.record.time)).formatted(.iso8601)
+        print("\(when): sandbox run \(report.record.command.map(quoted).joined(separator: " "))")
+        for line in report.lines { print(line) }
+    }
+}
+
+struct ReportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "__report", abstract: "Say what a run was refused.", shouldDisplay: false)
+
+    @ArgumentParser.Argument(help: "what the launcher wrote down") var file: String
+    @ArgumentParser.Option(help: "how to print: text or json") var format = ListFormat.text
+
+    func run() throws {
+        guard let report = DenialReport.read(file) else { throw ReportError.unreadable(file) }
+        if format == .json { return try print(report) }
+        for line in report.lines { Invocation.say(line) }
+    }
+}
+
+enum ReportError: Error, CustomStringConvertible {
+    case unreadable(String)
+
+    var description: String {
+        switch self {
+        case .unreadable(let file): "can't read \(quoted(file)), which the launcher wrote"
+        }
+    }
+}
+
+extension DenialReport {
+    static func read(_ file: String) -> DenialReport? {
+        guard let bytes = try? Files.read(file), let record = ObservationRecord(encoded: bytes) else { return nil }
+        return DenialReport(record, filter: (try? Files.read(record.filter)).flatMap { try? FilterProfile(json: $0) })
+    }
+
+    static func nothing(in folder: String) -> DenialReport {
+        DenialReport(
+            ObservationRecord(
+                folder: folder, time: 0, command: [], filter: "", settings: [], seen: [], unlisted: 0), filter: nil)
+    }
+}
+
+private func print(_ report: DenialReport) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    Swift.print(String(decoding: try encoder.encode(report), as: UTF8.self))
+}
+
+private func print(_ line: String) { Swift.print(escaped(line)) }

@@ -1,0 +1,62 @@
+// What is remembered of a run, where, and who tells it.
+
+import Launcher
+import LinuxSystem
+import Observations
+import SandboxPolicy
+
+/// A run that is watched: for `--report-denied`, or to learn a profile from it.
+struct Observing {
+    let observer: Observer
+    private let policy: Policy
+    private let manage: Manage
+    private let folder: String
+    /// Where the record goes.
+    private let file: String
+    private let isLearning: Bool
+
+    /// nil where nothing is to be watched.
+    init?(_ verb: Verb, _ policy: Policy, _ filter: [UInt8]?, _ manage: Manage) throws {
+        isLearning = verb == .learn
+        guard isLearning || policy.report != .none else { return nil }
+        self.policy = policy
+        self.manage = manage
+        folder = try Process.currentFolder()
+        file = isLearning ? CommandLine.arguments[2] : manage.places.denials(of: folder)
+        // What an earlier run was refused is no longer the last.
+        do throws(Errno) { try Files.remove(file) } catch {}
+        let isNetworkClosed = policy.network == .none
+        let hasReadOnlyPlaces = policy.readOnly || policy.binds.contains(where: \.readOnly) || !policy.masks.isEmpty
+        guard isLearning || filter != nil || isNetworkClosed || hasReadOnlyPlaces else { return nil }
+        let attention: Observer.Attention =
+            isLearning ? .all : .denials(isNetworkClosed: isNetworkClosed, hasReadOnlyPlaces: hasReadOnlyPlaces)
+        guard let observer = Observer(attention, filter: filter) else {
+            Message.say("the system call filter is too long to be asked about; what it refuses is not reported")
+            return nil
+        }
+        self.observer = observer
+    }
+
+    /// Writes down what was seen, and says it.
+    /// - Parameter command: ROOTFS and the command's words.
+    func tell(_ command: [String]) {
+        let seen = observer.seen
+        guard isLearning || !seen.isEmpty else { return }
+        let record = ObservationRecord(
+            folder: folder, time: Clock.secondsSince1970, command: command,
+            filter: Store(manage).filterFile(policy) ?? "", settings: policy.settings, seen: seen,
+            unlisted: observer.unlisted)
+        do {
+            if let slash = file.lastIndex(of: "/"), slash != file.startIndex {
+                try Files.makeDirectories(String(file[..<slash]))
+            }
+            try Files.replace(file, with: record.encoded)
+        } catch {
+            return Message.error("can't keep what was refused in \(quoted(file)): \(error)")
+        }
+        if isLearning || policy.quiet { return }
+        do throws(RunError) {
+            try manage.run(["__report", file] + (policy.report == .json ? ["--format", "json"] : []))
+        } catch {}
+    }
+}

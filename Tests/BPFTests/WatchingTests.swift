@@ -1,0 +1,81 @@
+// Rewritten programs answer as the first one did, but for the questions.
+
+import Testing
+
+@testable import BPF
+
+/// mount and execve refused, ioctl's second argument looked at, all else allowed; foreign architectures refused.
+private let program = FilterProgram([
+    .init(Code.load, 4),
+    .init(Code.ifEqual, SystemCall.nativeArchitecture, jumpFalse: 7),
+    .init(Code.load, 0),
+    .init(Code.ifEqual, mount, jumpTrue: 5),
+    .init(Code.ifEqual, execve, jumpTrue: 4),
+    .init(Code.ifEqual, ioctl, jumpFalse: 2),
+    .init(Code.load, 24),
+    .init(Code.ifEqual, 0x5412, jumpTrue: 1),
+    .init(Code.answer, SeccompAnswer.allow),
+    .init(Code.answer, refused),
+])
+private let refused: UInt32 = 0x0005_0001
+private let (mount, execve, ioctl, connect, open): (UInt32, UInt32, UInt32, UInt32, UInt32) = (165, 59, 16, 42, 257)
+
+@Suite struct WatchingTests {
+    private func call(_ number: UInt32, _ arguments: UInt64...) -> SystemCall { SystemCall(number: number, arguments) }
+
+    @Test func refusalsBecomeQuestions() throws {
+        let told = try #require(program.telling(of: [], exempt: []))
+        #expect(told.answer(to: call(mount)) == SeccompAnswer.notify)
+        #expect(told.answer(to: call(ioctl, 0, 0x5412)) == SeccompAnswer.notify)
+        #expect(told.answer(to: call(ioctl, 0, 0x5413)) == SeccompAnswer.allow)
+        #expect(told.answer(to: SystemCall(number: connect, architecture: 3)) == SeccompAnswer.notify)
+    }
+
+    @Test func exemptCallsAreAnsweredAsBefore() throws {
+        let told = try #require(program.telling(of: [], exempt: [connect, execve, ioctl]))
+        #expect(told.answer(to: call(execve)) == refused)
+        #expect(told.answer(to: call(ioctl, 0, 0x5412)) == refused)
+        #expect(told.answer(to: call(connect)) == SeccompAnswer.allow)
+        #expect(told.answer(to: call(mount)) == SeccompAnswer.notify)
+    }
+
+    @Test func anExemptCallThatIsNeverRefusedCostsNothing() throws {
+        let told = try #require(program.telling(of: [], exempt: [connect]))
+        #expect(told.instructions.count == program.instructions.count)
+    }
+
+    @Test func watchedCallsAreAskedAboutThoughAllowed() throws {
+        let watched = [WatchedCall(open, where: (argument: 2, bits: 3)), WatchedCall(connect)]
+        let told = try #require(program.telling(of: watched, exempt: [execve]))
+        #expect(told.answer(to: call(connect)) == SeccompAnswer.notify)
+        #expect(told.answer(to: call(open, 0, 0, 1)) == SeccompAnswer.notify)
+        #expect(told.answer(to: call(open, 0, 0, 0x40)) == SeccompAnswer.allow)
+        #expect(told.answer(to: call(execve)) == refused)
+        #expect(told.answer(to: call(0)) == SeccompAnswer.allow)
+    }
+
+    @Test func allButTheExemptAreAskedAbout() throws {
+        let told = try #require(program.tellingOfAll(exempt: [execve, connect]))
+        #expect(told.answer(to: call(0)) == SeccompAnswer.notify)
+        #expect(told.answer(to: call(mount)) == SeccompAnswer.notify)
+        #expect(told.answer(to: call(execve)) == refused)
+        #expect(told.answer(to: call(connect)) == SeccompAnswer.allow)
+    }
+
+    @Test func everyAnswerThatArgumentsCanBringIsFound() {
+        #expect(program.possibleAnswers(to: ioctl) == [refused, SeccompAnswer.allow])
+        #expect(program.possibleAnswers(to: connect) == [SeccompAnswer.allow])
+        #expect(program.possibleAnswers(to: mount) == [refused])
+    }
+
+    @Test func aProgramThatWouldBeTooLongIsNotMade() {
+        let long = FilterProgram(
+            Array(repeating: .init(Code.and, 1), count: 3000) + [.init(Code.answer, refused)])
+        #expect(long.telling(of: [], exempt: []) != nil)
+        #expect(long.telling(of: [], exempt: [0]) == nil)
+    }
+
+    @Test func programsComeBackFromTheirBytes() {
+        #expect(FilterProgram(bytes: program.bytes) == program)
+    }
+}
