@@ -9,8 +9,10 @@ BUILD := .build/$(CONFIGURATION)
 BUILD_PACKAGES := libcap-dev libseccomp-dev libarchive-dev libisal-dev libssl-dev libtomlplusplus-dev \
   libzstd-dev zlib1g-dev libcurl4-openssl-dev
 RUN_PACKAGES := uidmap
-TEST_PACKAGES := gcc libc6-dev python3 openssl strace zstd busybox-static docker-registry apache2-utils skopeo umoci podman
-BENCH_PACKAGES := hyperfine bubblewrap crun podman jq docker-registry skopeo umoci mmdebstrap python3 time
+TEST_PACKAGES := gcc libc6-dev python3 openssl strace zstd busybox-static docker-registry apache2-utils skopeo umoci podman crun \
+  golang-github-containers-common
+BENCH_PACKAGES := hyperfine bubblewrap crun podman jq docker-registry skopeo umoci mmdebstrap python3 time \
+  busybox-static golang-github-containers-common
 SETUP_PACKAGES ?= $(BUILD_PACKAGES) $(RUN_PACKAGES)
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
@@ -54,6 +56,7 @@ bench: build
 	@status=0; \
 	.ci/as-user benchmarks/startup || status=1; \
 	.ci/as-user benchmarks/pull || status=1; \
+	.ci/as-user benchmarks/exposure || status=1; \
 	benchmarks/memory || status=1; \
 	exit $$status
 
