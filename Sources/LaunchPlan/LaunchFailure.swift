@@ -147,7 +147,7 @@ public struct LaunchFailure: Error, Equatable, Sendable {
         case (.mountOverlay, Number.invalid), (.mountOverlay, Number.permission):
             "; this kernel or file system refuses overlayfs in a user namespace (5.11 is needed, and an upper on "
                 + "ext4, xfs, btrfs or tmpfs); with --upper DIR or --name try --upper memory; inside a sandbox, its "
-                + "own masks and binds keep the folders above them from being a layer"
+                + "own masks and binds keep the folders above them from being a layer, and overlays stack only twice"
         case (.takeIdentity, Number.permission):
             "; root without CAP_SETFCAP can't be id 0 of a namespace: inside a sandbox, give that one --cap-add setfcap, "
                 + "or --user with another id"

@@ -16,6 +16,8 @@ struct OptionCompletionTests {
         (["--network=h"], ["--network=host"]),
         (["--profile", "b"], ["build"]),
         (["-p", ""], ["build", "default"]),
+        (["--seccomp", "s"], ["strict"]),
+        (["--allow", "io"], ["io_uring"]),
         (["--explain=j"], ["--explain=json"]),
         (["a"], ["alpine:3.20"]),
         ([""], ["host", "alpine:3.20", "debian:12", "rootfs/"]),
