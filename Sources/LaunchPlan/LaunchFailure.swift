@@ -141,7 +141,7 @@ public struct LaunchFailure: Error, Equatable, Sendable {
         switch (step, errno) {
         case (.mount(.proc, _, _, _), Number.permission):
             "; an outer container masks its own /proc, so the kernel gives no new one: start that container with an "
-                + "unmasked /proc (podman: --security-opt unmask=ALL; docker: --security-opt systempaths=unconfined)"
+                + "unmasked /proc (sandbox: --nested; podman: --security-opt unmask=ALL; docker: --security-opt systempaths=unconfined)"
         case (.mount(.sysfs, _, _, _), Number.permission):
             "; an outer container masks its own /sys: start it unmasked, or use --network host"
         case (.mountOverlay, Number.invalid), (.mountOverlay, Number.permission):
