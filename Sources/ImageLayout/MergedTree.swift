@@ -20,7 +20,13 @@ struct MergedTree {
 
     func root() throws(Errno) -> Node? {
         guard let top = layers.first else { return nil }
-        return Node(path: .root, status: try top.descriptor.status(), layer: 0, layers: Array(layers.indices))
+        // Overlayfs itself knows no opaque root: whoever mounts leaves out what lies below.
+        var shown: [Int] = []
+        for layer in layers.indices {
+            shown.append(layer)
+            if try OverlayMark.isOpaque(layers[layer].descriptor) { break }
+        }
+        return Node(path: .root, status: try top.descriptor.status(), layer: 0, layers: shown)
     }
 
     /// What a folder holds, by name. No more than this one folder is held at a time.

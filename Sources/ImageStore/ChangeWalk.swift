@@ -99,7 +99,7 @@ struct ChangeWalk {
             note(.added, path, status)
         }
         let folder = try parent.descriptor.open(name, [.path, .directory])
-        if try Whiteout.isOpaque(folder) {
+        if try folder.isOpaque() {
             let kept = Set(try folder.fileNames())
             try noteHidden(below.folders, path, kept: kept)
         }
@@ -136,7 +136,7 @@ struct ChangeWalk {
             // A file below a folder is hidden by it.
             guard status.kind == .directory, below.status?.kind == .directory else { break }
             below.folders.append(Place(root: place.root, path: place.path.appending(name)))
-            if try Whiteout.isOpaque(try layer.descriptor.open(name, [.path, .directory])) { break }
+            if try layer.descriptor.open(name, [.path, .directory]).isOpaque() { break }
         }
         return below
     }

@@ -69,13 +69,16 @@ public struct ChangedTree: Sendable {
         }
     }
 
+    /// As they are mounted: without those below one that is opaque itself.
     private func opened(_ lowers: [Lower]) throws(ImageStoreError) -> [ChangeWalk.Root] {
         var roots: [ChangeWalk.Root] = []
-        for lower in lowers {
+        var closed: Set<String> = []
+        for lower in lowers where !closed.contains(lower.place) {
             let place = TreePath(lower.place.split(separator: "/").compactMap { FileName(String($0)) })
             do throws(Errno) {
                 let folder = SharedDescriptor(try .open(lower.folder, [.path, .directory]))
                 roots.append(ChangeWalk.Root(place: place, folder: folder))
+                if try folder.descriptor.isOpaque() { closed.insert(lower.place) }
             } catch { throw .lowerGone(lower.folder, error) }
         }
         return roots

@@ -148,6 +148,9 @@ enum TreeComparison {
         while let path = waiting.popLast() {
             let old = try tops.0.descriptor.open(beneath: path, [.readOnly, .directory])
             let new = try tops.1.descriptor.open(beneath: path, [.readOnly, .directory])
+            if try attributes(of: old) != attributes(of: new) {
+                return path.isRoot ? "its top folder has changed" : "\(shownQuoted(path.bytes)) has changed"
+            }
             let names = (Set(try old.fileNames()), Set(try new.fileNames()))
             if let other = names.0.symmetricDifference(names.1).min() {
                 return "\(shownQuoted(path.appending(other).bytes)) is \(names.0.contains(other) ? "too much" : "gone")"
@@ -161,12 +164,23 @@ enum TreeComparison {
                     ? theirs.kind == .directory && mine.permissions == theirs.permissions && mine.owner == theirs.owner
                         && mine.group == theirs.group
                     : try FileComparison(name: name, new: mine, old: theirs).isSame(old, new)
-                guard isSame, mine.modified == theirs.modified else {
+                // White-outs, and folders without an entry of their own, have the time when they were made.
+                let hasTime = mine.kind != .directory && !Whiteout.isWhiteout(mine)
+                guard isSame, !hasTime || mine.modified == theirs.modified else {
                     return "\(shownQuoted(path.appending(name).bytes)) has changed"
                 }
                 if mine.kind == .directory { waiting.append(path.appending(name)) }
             }
         }
         return nil
+    }
+
+    /// With overlayfs's own, which say what a folder hides; without the label that the host's policy gives to every file.
+    private static func attributes(of folder: borrowing Descriptor) throws(Errno) -> [String: [UInt8]] {
+        var found: [String: [UInt8]] = [:]
+        for name in try folder.attributeNames() where name != "security.selinux" {
+            found[name] = try folder.wholeAttribute(name)
+        }
+        return found
     }
 }

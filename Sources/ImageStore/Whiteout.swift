@@ -59,8 +59,4 @@ enum Whiteout {
         guard status.kind == .regular, status.size == 0 else { return false }
         return try folder.open(name, .link).wholeAttribute(fileAttribute) != nil
     }
-
-    static func isOpaque(_ folder: borrowing Descriptor) throws(Errno) -> Bool {
-        try folder.wholeAttribute(opaqueAttribute) == [UInt8(ascii: "y")]
-    }
 }

@@ -53,6 +53,7 @@ public enum Step: Equatable, Sendable {
     case makeFolder(scratch: String, mode: UInt32)
     case makeLink(scratch: String, to: String)
     case writeFile(scratch: String, content: String)
+    /// The topmost lower first. Folders of slots below one that is opaque at its own root are left out.
     case mountOverlay(at: String, lowers: [LowerFolder], upper: UpperFolder)
     case mount(KernelFileSystem, at: String, options: MountOptions, data: [(String, String)])
     /// Bind-mounts one of the host's device nodes.

@@ -97,9 +97,13 @@ extension StepWalker {
 extension StepWalker {
     private mutating func mountOverlay(_ path: String, _ lowers: [LowerFolder], _ upper: UpperFolder) throws(Errno) {
         var held: [SharedDescriptor] = []
+        var isClosed = false
         for lower in lowers {
             switch lower {
-            case .slot(let slot): held.append(try placed(slot))
+            case .slot(let slot):
+                if isClosed { continue }
+                held.append(try placed(slot))
+                isClosed = try Self.isOpaque(placed(slot).descriptor)
             case .scratch(let name): held.append(SharedDescriptor(try openScratch(name)))
             }
         }
@@ -120,6 +124,12 @@ extension StepWalker {
         let target = path == "/" ? SharedDescriptor(try openScratch("root")) : SharedDescriptor(try openInside(path))
         try Mounts.mountOverlay(at: String(target.raw), options: options, readOnly: upper == .none)
         if path == "/" { root = SharedDescriptor(try openScratch("root")) }
+    }
+
+    /// Overlayfs looks for the mark in folders below a layer's root, never at the root itself.
+    private static func isOpaque(_ layer: borrowing Descriptor) throws(Errno) -> Bool {
+        // One that this user may not read has no mark that could be meant for this program.
+        do throws(Errno) { return try layer.isOpaque() } catch .access { return false }
     }
 
     private func openScratch(_ name: String) throws(Errno) -> Descriptor {

@@ -29,6 +29,12 @@ extension Descriptor {
         } catch .noData { return nil } catch .notSupported { return nil } catch .loop { return nil }
     }
 
+    /// Whether an overlay with `userxattr` shows nothing of the folders below this one
+    /// (Documentation/filesystems/overlayfs, "whiteouts and opaque directories").
+    public borrowing func isOpaque() throws(Errno) -> Bool {
+        try wholeAttribute("user.overlay.opaque") == [UInt8(ascii: "y")]
+    }
+
     /// Sets an attribute, new or not (setxattr(2)).
     public borrowing func setAttribute(_ name: String, to value: [UInt8]) throws(Errno) {
         let path = procPath

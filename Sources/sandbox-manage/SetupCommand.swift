@@ -137,6 +137,7 @@ struct OSRelease {
                     return OSRelease(text: String(decoding: try file.readAll(limit: 64 << 10), as: UTF8.self))
                 } catch { continue }
             }
+            if try root.isOpaque() { break }
         }
         return OSRelease(identifiers: [])
     }
