@@ -319,7 +319,7 @@ struct MoveTests {
 }
 
 /// podman with a store of its own in a test's folder, which is gone afterwards.
-private final class Podman {
+final class Podman {
     let command: String
     private let world: World
 
