@@ -9,15 +9,16 @@ BUILD := .build/$(CONFIGURATION)
 BUILD_PACKAGES := libcap-dev libseccomp-dev libarchive-dev libisal-dev libssl-dev libtomlplusplus-dev \
   libzstd-dev zlib1g-dev libcurl4-openssl-dev
 RUN_PACKAGES := uidmap
-TEST_PACKAGES := gcc libc6-dev python3 openssl strace zstd busybox-static docker-registry apache2-utils skopeo umoci podman crun \
-  golang-github-containers-common
+TEST_PACKAGES := gcc libc6-dev python3 openssl strace zstd busybox-static docker-registry apache2-utils skopeo umoci podman \
+  adduser libcap2-bin dnf rpm createrepo-c crun golang-github-containers-common
+VM_PACKAGES := qemu-system-x86 linux-image-cloud-amd64 mmdebstrap e2fsprogs
 BENCH_PACKAGES := hyperfine bubblewrap crun podman jq docker-registry skopeo umoci mmdebstrap python3 time \
   busybox-static golang-github-containers-common
 SETUP_PACKAGES ?= $(BUILD_PACKAGES) $(RUN_PACKAGES)
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: build demo test fuzz install bench format lint setup clean
+.PHONY: build demo test test-vm fuzz install bench format lint setup clean
 
 build: setup
 	swift build -c $(CONFIGURATION)
@@ -44,6 +45,11 @@ demo: build
 test: SETUP_PACKAGES += $(TEST_PACKAGES)
 test: build
 	@.ci/as-user swift test
+
+# What only a machine of its own shows, as root; minutes of emulation.
+test-vm: SETUP_PACKAGES += $(VM_PACKAGES)
+test-vm: build
+	SANDBOX_TEST_VM=1 Tests/podman-in-vm
 
 # Half an hour for each reader, or until it finds a crash.
 fuzz: SETUP_PACKAGES += $(TEST_PACKAGES)
