@@ -90,6 +90,7 @@ public struct LaunchFailure: Error, Equatable, Sendable {
         static let loop: Int32 = 40
         static let crossDevice: Int32 = 18
         static let overflow: Int32 = 75
+        static let tooBig: Int32 = 27
         static let users: Int32 = 87
         static let again: Int32 = 11
         static let readOnly: Int32 = 30
@@ -173,6 +174,13 @@ public struct LaunchFailure: Error, Equatable, Sendable {
         if errno == Number.noEntry {
             return "--user \(quoted(user)): no \(quoted(object)) in the image's /etc/passwd or /etc/group"
                 + "; use a number, or a name that is there"
+        }
+        if errno == Number.overflow {
+            return "--user \(quoted(user)): its line in the image's \(object) has an id that is not a number "
+                + "from 0 to 4294967294"
+        }
+        if errno == Number.tooBig {
+            return "--user \(quoted(user)): the image's \(object) has more than 64 MiB, or a line of more than one"
         }
         if errno == Number.invalid {
             return "--user \(quoted(user)): that id is not mapped inside; --explain shows which ids exist"

@@ -319,15 +319,11 @@ extension LaunchPlan {
         let policy = request.policy
         var ownNamespace = false
         if let user = policy.user, request.identity.mode == .single {
-            guard user.uid != nil, user.group == nil || user.gid != nil else {
-                if user.user == "root", user.group == nil || user.group == "root" {
-                    return make(request, user: nil, ownNamespace: false)
-                }
-                throw PolicyError(
-                    "--user \(quoted(user.user)): with one id mapped, a user is a number; use --id-map range or a number"
-                )
-            }
-            ownNamespace = user.uid != 0 || (user.gid ?? 0) != 0
+            let isRoot =
+                (user.user == "root" || user.uid == 0)
+                && (user.group == nil || user.group == "root" || user.gid == 0)
+            if isRoot { return make(request, user: nil, ownNamespace: false) }
+            ownNamespace = true
         } else if let uid = policy.user?.uid, !request.identity.hasUser(uid) {
             throw PolicyError("--user \(uid): that id is not in the map; --explain shows which ids exist inside")
         }

@@ -1,4 +1,4 @@
-// A user inside, by number or by name in the image's own passwd(5) and group(5).
+// A user inside, by number or by name in the image's own passwd(5) and group(5), as container engines read them.
 
 import LaunchPlan
 import LinuxSystem
@@ -7,47 +7,66 @@ import SandboxPolicy
 struct Account {
     var uid: UInt32
     var gid: UInt32
+    /// All groups, `gid` among them: without it a program that changes its group could get around a mode that gives this
+    /// group less than others.
     var groups: [UInt32]
     var home: String
 
-    /// Reads the files of the root that this process is already in. They are the image's: taken as hostile text.
+    /// - Throws: where a name is in no line, or a line that counts has an id which is none.
     static func find(_ choice: UserChoice) throws(LaunchFailure) -> Account {
-        let users = lines("/etc/passwd", fields: 7)
-        let entry = users.first { choice.uid == nil ? $0[0] == choice.user : UInt32($0[2]) == choice.uid }
-        var account: Account
-        if let entry, let uid = UInt32(entry[2]), let gid = UInt32(entry[3]), uid != .max, gid != .max {
-            account = Account(uid: uid, gid: gid, groups: [], home: entry[5].isEmpty ? "/" : entry[5])
-        } else if let uid = choice.uid {
-            account = Account(uid: uid, gid: choice.gid ?? 0, groups: [], home: "/")
-        } else {
-            throw LaunchFailure(.user, errno: Errno.noEntry.rawValue, object: choice.user)
+        var account = Account(uid: choice.uid ?? 0, gid: 0, groups: [], home: "/")
+        var name: [UInt8]?
+        try AccountFile.users.search { line throws(LaunchFailure) in
+            let isMeant = choice.uid.map { $0 == line.number(2) } ?? line[0].elementsEqual(choice.user.utf8)
+            guard isMeant else { return false }
+            name = Array(line[0])
+            account.uid = try id(line, 2, .users)
+            account.gid = try id(line, 3, .users)
+            if !line[5].isEmpty { account.home = String(decoding: line[5], as: UTF8.self) }
+            return true
         }
-        let groups = lines("/etc/group", fields: 4)
-        if let group = choice.group {
-            guard let gid = choice.gid ?? groups.first(where: { $0[0] == group }).flatMap({ UInt32($0[2]) }) else {
-                throw LaunchFailure(.user, errno: Errno.noEntry.rawValue, object: group)
-            }
+        if name == nil, choice.uid == nil { throw unknown(choice.user) }
+        if let gid = choice.gid {
             account.gid = gid
-        } else if let name = entry?[0] {
-            account.groups = groups.filter { $0[3].split(separator: ",").contains(Substring(name)) }
-                .compactMap { UInt32($0[2]) }
+        } else if let group = choice.group {
+            account.gid = try self.group(group)
+        } else if let name {
+            account.groups = try groups(of: name).filter { $0 != account.gid }
         }
+        account.groups.insert(account.gid, at: 0)
         return account
     }
 
-    /// Colon-separated lines with at least this many fields; none where there is no such regular file.
-    private static func lines(_ path: String, fields: Int) -> [[String]] {
-        let content: [UInt8]
-        do throws(Errno) {
-            let root = try Descriptor.open("/", [.path, .directory])
-            let file = try root.openInRoot(path, [.readOnly, .nonBlocking, .noControllingTerminal])
-            guard try file.status().kind == .regular else { return [] }
-            content = try file.readAll(limit: 1 << 20)
-        } catch { return [] }
-        return content.split(separator: UInt8(ascii: "\n")).map {
-            $0.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false).map {
-                String(decoding: $0, as: UTF8.self)
+    private static func group(_ name: String) throws(LaunchFailure) -> UInt32 {
+        var found: UInt32?
+        try AccountFile.groups.search { line throws(LaunchFailure) in
+            guard line[0].elementsEqual(name.utf8) else { return false }
+            found = try id(line, 2, .groups)
+            return true
+        }
+        guard let found else { throw unknown(name) }
+        return found
+    }
+
+    /// Those whose line lists this user.
+    private static func groups(of user: [UInt8]) throws(LaunchFailure) -> [UInt32] {
+        var found: [UInt32] = []
+        try AccountFile.groups.search { line throws(LaunchFailure) in
+            if line[3].split(separator: UInt8(ascii: ",")).contains(where: { $0.elementsEqual(user) }) {
+                found.append(try id(line, 2, .groups))
             }
-        }.filter { $0.count >= fields }
+            return false
+        }
+        return found
+    }
+
+    private static func id(_ line: FieldLine, _ field: Int, _ file: AccountFile) throws(LaunchFailure) -> UInt32 {
+        // The greatest number means "no change" to the kernel (setresuid(2)).
+        guard let id = line.number(field), id != .max else { throw file.failure(.overflow) }
+        return id
+    }
+
+    private static func unknown(_ name: String) -> LaunchFailure {
+        LaunchFailure(.user, errno: Errno.noEntry.rawValue, object: name)
     }
 }

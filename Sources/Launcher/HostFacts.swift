@@ -48,44 +48,28 @@ extension Facts {
     /// The caller's name in passwd(5), or nil.
     public static func userName(_ uid: UInt32) -> String? {
         var name: String?
-        forEachRecord(of: "/etc/passwd") { field in
-            if name == nil, number(field(2)) == uid { name = String(decoding: field(0), as: UTF8.self) }
+        forEachRecord(of: "/etc/passwd") { line in
+            if name == nil, line.number(2) == uid { name = String(decoding: line[0], as: UTF8.self) }
         }
         return name
     }
 
-    /// Lines of fields with colons between, read as bytes: these files can be long, and are read at each start.
-    private static func forEachRecord(of path: String, _ body: ((Int) -> ArraySlice<UInt8>) -> Void) {
+    private static func forEachRecord(of path: String, _ body: (FieldLine) -> Void) {
         let bytes: [UInt8]
         do throws(Errno) { bytes = try Files.read(path) } catch { return }
         var start = 0
+        // Read at each start, and perhaps long: no list of lines is made.
         while start < bytes.count {
-            var end = start
-            while end < bytes.count, bytes[end] != UInt8(ascii: "\n") { end += 1 }
-            body { wanted in
-                var (first, index) = (start, 0)
-                for place in start..<end where bytes[place] == UInt8(ascii: ":") {
-                    if index == wanted { return bytes[first..<place] }
-                    (first, index) = (place + 1, index + 1)
-                }
-                return index == wanted ? bytes[first..<end] : []
-            }
+            let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
+            body(FieldLine(bytes[start..<end]))
             start = end + 1
         }
     }
 
-    private static func number(_ digits: ArraySlice<UInt8>) -> UInt32? {
-        var value: UInt32 = 0
-        for digit in digits {
-            guard (48...57).contains(digit), value <= (UInt32.max - 9) / 10 else { return nil }
-            value = value * 10 + UInt32(digit - 48)
-        }
-        return digits.isEmpty ? nil : value
-    }
-
     /// The ids of a map of proc_pid_uid_map(5), one run for each line.
     private static func runs(_ path: String) -> [(first: UInt32, count: UInt32)] {
-        (Files.text(path) ?? "").split(separator: "\n").compactMap { line in
+        (Files.text(path) ?? "").split(separator: "
+").compactMap { line in
             let numbers = line.split(separator: " ").compactMap { UInt32($0) }
             return numbers.count == 3 ? (numbers[0], numbers[2]) : nil
         }
@@ -100,10 +84,9 @@ extension Facts {
     /// Lines `NAME:FIRST:COUNT` of subuid(5).
     private static func subordinate(_ path: String, _ names: [String]) -> [(first: UInt32, count: UInt32)] {
         var found: [(first: UInt32, count: UInt32)] = []
-        forEachRecord(of: path) { field in
-            let name = field(0)
-            guard names.contains(where: { name.elementsEqual($0.utf8) }), let first = number(field(1)),
-                let count = number(field(2)), count > 0
+        forEachRecord(of: path) { line in
+            guard names.contains(where: { line[0].elementsEqual($0.utf8) }), let first = line.number(1),
+                let count = line.number(2), count > 0
             else { return }
             found.append((first, count))
         }

@@ -28,6 +28,7 @@ public struct Errno: Error, Equatable, Hashable, Sendable {
     public static let busy = Errno(EBUSY)
     public static let noData = Errno(ENODATA)
     public static let tooBig = Errno(EFBIG)
+    public static let overflow = Errno(EOVERFLOW)
 }
 
 extension Errno: CustomStringConvertible {

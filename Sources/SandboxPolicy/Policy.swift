@@ -68,8 +68,12 @@ public struct UserChoice: Equatable, Sendable {
     public var group: String?
 
     /// The numeric id, where `user` is a number.
-    public var uid: UInt32? { UInt32(user) }
-    public var gid: UInt32? { group.flatMap { UInt32($0) } }
+    public var uid: UInt32? { Self.number(user) }
+    public var gid: UInt32? { group.flatMap(Self.number) }
+
+    private static func number(_ text: String) -> UInt32? {
+        text.utf8.allSatisfy { (48...57).contains($0) } ? UInt32(text) : nil
+    }
 }
 
 /// A variable of the command's environment; nil hands on the caller's own.

@@ -50,7 +50,7 @@ struct BadInputTests {
         Case("run --user nobodyhere ./root true", 125, "no \"nobodyhere\""),
         Case("run --user 4294967295 ./root true", 125, "an id is a number"),
         Case("run --user 4000000000 ./root true", 125, "not in the map"),
-        Case("run --id-map single --user user ./root true", 125, "a user is a number"),
+        Case("run --id-map single --user nobodyhere ./root true", 125, "no \"nobodyhere\""),
         Case("run --env-file ./nowhere ./root true", 125, "--env-file"),
         Case("run --seccomp ./nowhere ./root true", 125, "--seccomp"),
         Case("run --seccomp ./file ./root true", 125, "is not usable"),
