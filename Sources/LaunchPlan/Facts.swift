@@ -33,6 +33,15 @@ public struct HostEntry: Equatable, Sendable {
     }
 }
 
+/// Why newuidmap(1) and newgidmap(1) can't be used.
+public enum HelperFault: Equatable, Sendable {
+    case missing
+    /// The file at this path has no rights to gain.
+    case powerless(String)
+    /// This process can't gain any (PR_SET_NO_NEW_PRIVS(2const)).
+    case noNewPrivileges
+}
+
 public struct Facts: Equatable, Sendable {
     public var uid: UInt32 = 0
     public var gid: UInt32 = 0
@@ -41,8 +50,12 @@ public struct Facts: Equatable, Sendable {
     /// The caller's lines of subuid(5) and subgid(5): first id and count.
     public var subordinateUIDs: [(first: UInt32, count: UInt32)] = []
     public var subordinateGIDs: [(first: UInt32, count: UInt32)] = []
-    /// Absolute paths of newuidmap(1) and newgidmap(1), where installed.
+    /// The first of 65536 ids that subuid(5) and subgid(5) give to nobody yet; looked for where the caller has none.
+    public var freeSubordinate: UInt32 = 100_000
+    /// Absolute paths of newuidmap(1) and newgidmap(1), where they are installed and gain the rights they need.
     public var mapHelpers: (uid: String, gid: String)?
+    /// Why there are none.
+    public var helperFault = HelperFault.missing
     /// The ids that exist in the user namespace this process is in (the first two fields of /proc/self/uid_map): a map
     /// of a namespace below has to keep to their runs.
     public var ownUIDs: [(first: UInt32, count: UInt32)] = [(0, .max)]
@@ -50,8 +63,6 @@ public struct Facts: Equatable, Sendable {
     /// Started by id 0, whether that id may give out ids, itself among them: CAP_SETUID, CAP_SETGID and CAP_SETFCAP
     /// (user_namespaces(7), "Defining user and group ID mappings").
     public var givesIDs = true
-    /// Whether set-user-id programs do what they are for (PR_GET_NO_NEW_PRIVS(2const)).
-    public var gainsRights = true
     /// Whether the machine's own root has an id here, so that the kernel's files in /proc and /sys have an owner.
     public var hasHostRoot = false
     public var kernel: (major: Int, minor: Int) = (5, 15)

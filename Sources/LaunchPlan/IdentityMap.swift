@@ -31,7 +31,7 @@ public struct IdentityMap: Equatable, Sendable {
                 mode: .range, uids: Self.same(facts.ownUIDs), gids: Self.same(facts.ownGIDs), writer: .launcher)
             return
         }
-        if facts.gainsRights, let helpers = facts.mapHelpers, let uids = facts.subordinateUIDs.first,
+        if let helpers = facts.mapHelpers, let uids = facts.subordinateUIDs.first,
             let gids = facts.subordinateGIDs.first
         {
             self.init(
@@ -55,20 +55,37 @@ public struct IdentityMap: Equatable, Sendable {
             throw PolicyError(
                 "--id-map range needs CAP_SETUID, CAP_SETGID and CAP_SETFCAP, which this root does not have")
         }
-        if !facts.gainsRights {
-            throw PolicyError(
-                "--id-map range needs newuidmap and newgidmap, which gain no rights here (no_new_privs); inside a "
-                    + "sandbox id 0 can give out ids, or use --id-map single")
+        let why = Self.whyOne(facts)
+        throw PolicyError("--id-map range: " + (why?.line ?? "there is no range") + ", or use --id-map single")
+    }
+
+    /// Why this caller gets one id and no range; nil where it gets one, or is root.
+    public static func whyOne(_ facts: Facts) -> Diagnosis? {
+        if facts.uid == 0 { return nil }
+        switch facts.helperFault {
+        case .missing where facts.mapHelpers == nil:
+            return Diagnosis(
+                "it needs newuidmap and newgidmap, which are not installed",
+                Remedy(
+                    "install the package uidmap (shadow-utils, shadow elsewhere), as root", ["apt-get install uidmap"])
+            )
+        case .powerless(let path) where facts.mapHelpers == nil:
+            return Diagnosis(
+                "\(quoted(path)) has neither the set-user-id bit nor file capabilities, and can't map ids without",
+                Remedy("as root", ["chmod u+s \(shellWord(path))"]))
+        case .noNewPrivileges where facts.mapHelpers == nil:
+            return Diagnosis(
+                "newuidmap gains no rights here: this process runs with no_new_privs, as inside of another sandbox",
+                Remedy("start it outside of that"))
+        default: break
         }
-        if facts.mapHelpers == nil {
-            throw PolicyError(
-                "--id-map range needs newuidmap and newgidmap, which are not installed"
-                    + "; install the package uidmap, or use --id-map single")
-        }
-        throw PolicyError(
-            "--id-map range: \(quoted(facts.userName)) has no subordinate ids in /etc/subuid and /etc/subgid"
-                + "; have root run `usermod --add-subuids 100000-165535 --add-subgids 100000-165535 \(facts.userName)`"
-                + ", or use --id-map single")
+        guard facts.subordinateUIDs.isEmpty || facts.subordinateGIDs.isEmpty else { return nil }
+        let range = "\(facts.freeSubordinate)-\(facts.freeSubordinate + 65535)"
+        return Diagnosis(
+            "\(quoted(facts.userName)) has no subordinate ids in /etc/subuid and /etc/subgid",
+            Remedy(
+                "as root",
+                ["usermod --add-subuids \(range) --add-subgids \(range) \(shellWord(facts.userName))"]))
     }
 
     private init(mode: IdentityMode, uids: [IDRange], gids: [IDRange], writer: Writer) {

@@ -86,7 +86,6 @@ public struct LaunchFailure: Error, Equatable, Sendable {
         static let isDirectory: Int32 = 21
         static let invalid: Int32 = 22
         static let noSpace: Int32 = 28
-        static let noCall: Int32 = 38
         static let loop: Int32 = 40
         static let crossDevice: Int32 = 18
         static let overflow: Int32 = 75
@@ -94,79 +93,143 @@ public struct LaunchFailure: Error, Equatable, Sendable {
         static let users: Int32 = 87
         static let again: Int32 = 11
         static let readOnly: Int32 = 30
+        static let noDevice: Int32 = 19
+        static let noSystemCall: Int32 = 38
+        static let notSupported: Int32 = 95
     }
 
-    /// One line: what failed, on what, why, and what to do.
+    /// What failed, on what, why, and what to do.
     /// - Parameter reason: strerror(3) of `errno`.
-    public func message(_ plan: LaunchPlan, reason: String) -> String {
+    public func diagnosis(_ plan: LaunchPlan, _ limits: HostLimits, reason: String) -> Diagnosis {
         switch stage {
-        case .namespaces: return namespacesMessage(reason)
+        case .namespaces: return namespacesDiagnosis(limits, reason)
         case .identity:
-            return "can't write the id map: \(reason); check /etc/subuid and /etc/subgid, or use --id-map single"
+            return Diagnosis(
+                "can't write the id map: \(reason)",
+                Remedy("check that /etc/subuid and /etc/subgid give these ids to this user, or use --id-map single"))
         case .step(let index):
-            guard plan.steps.indices.contains(index) else { return "step \(index) failed: \(reason)" }
-            let step = plan.steps[index]
-            return "can't \(step)\(object.isEmpty ? "" : " (\(quoted(object)))"): \(reason)" + advice(step)
-        case .user: return userMessage(plan, reason)
+            guard plan.steps.indices.contains(index) else { return Diagnosis("step \(index) failed: \(reason)") }
+            return stepDiagnosis(plan.steps[index], plan, limits, reason)
+        case .user: return Diagnosis(userMessage(plan, reason))
         case .workdir:
-            return "--workdir \(quoted(plan.execution.workdir)): \(reason) inside the sandbox"
-                + "; name a folder that is there, or bring it with --bind"
-        case .capabilities: return "can't set the capabilities: \(reason)"
-        case .filter: return "can't install the system call filter: \(reason)"
-        case .command: return commandMessage(plan, reason)
+            return Diagnosis(
+                "--workdir \(quoted(plan.execution.workdir)): \(reason) inside the sandbox",
+                Remedy("name a folder that is there, or bring it with --bind"))
+        case .capabilities: return Diagnosis("can't set the capabilities: \(reason)")
+        case .filter:
+            return errno == Number.invalid || errno == Number.noSystemCall
+                ? Diagnosis(
+                    "can't install the system call filter: \(reason): this kernel is built without seccomp filters",
+                    Remedy("use a kernel with CONFIG_SECCOMP_FILTER; --seccomp none does without"))
+                : Diagnosis("can't install the system call filter: \(reason)")
+        case .command: return Diagnosis(commandMessage(plan, reason))
         }
     }
 
-    private func namespacesMessage(_ reason: String) -> String {
+    /// What the failing part of the launch needs of the machine.
+    public func need(_ plan: LaunchPlan) -> Need {
+        switch stage {
+        case .namespaces: .userNamespaces
+        case .identity: .ids
+        case .step(let index): plan.steps.indices.contains(index) ? plan.steps[index].need : .command
+        case .user, .workdir, .capabilities: .rights
+        case .filter: .filter
+        case .command: .command
+        }
+    }
+
+    private func namespacesDiagnosis(_ limits: HostLimits, _ reason: String) -> Diagnosis {
         switch errno {
-        case Number.noCall:
-            "a system call filter around this refuses namespaces (\(reason)); inside a sandbox, start that one with "
-                + "--nested; in a container, start it with a seccomp profile that allows clone3, unshare and mount"
-        case Number.permission, Number.access:
-            "this machine does not let ordinary users make user namespaces (\(reason)); as root: "
-                + "`sysctl -w kernel.unprivileged_userns_clone=1` on Debian, "
-                + "`sysctl -w kernel.apparmor_restrict_unprivileged_userns=0` on Ubuntu; "
-                + "inside a sandbox, start that one with --nested; in a container, start it with a seccomp profile that "
-                + "allows unshare and mount"
-        case Number.noSpace, Number.users:
-            "no more user namespaces are allowed here (\(reason)); as root: `sysctl -w user.max_user_namespaces=15000`"
+        case Number.permission, Number.access: limits.refusal(of: "make user namespaces", reason: reason)
+        case Number.noSpace, Number.users: limits.exhausted("user namespaces", reason: reason)
+        case Number.noSystemCall: limits.unknownCall("make namespaces (clone3)", since: (5, 3), reason: reason)
         case Number.invalid:
-            "this kernel can't make the namespaces (\(reason)); one with user, pid, network and cgroup namespaces is needed"
+            Diagnosis(
+                "this kernel can't make the namespaces (\(reason))",
+                Remedy("use one that is built with user, pid, ipc, network and cgroup namespaces"))
         case Number.again:
-            "too many processes for this user (\(reason)); see `ulimit -u`"
-        default: "can't make the namespaces: \(reason)"
+            Diagnosis("too many processes for this user (\(reason))", Remedy("see how many are allowed", ["ulimit -u"]))
+        default: Diagnosis("can't make the namespaces: \(reason)")
         }
     }
 
-    private func advice(_ step: Step) -> String {
+    private func stepDiagnosis(
+        _ step: Step, _ plan: LaunchPlan, _ limits: HostLimits, _ reason: String
+    ) -> Diagnosis {
+        let what = "\(step)\(object.isEmpty ? "" : " (\(quoted(object)))")"
+        let failed = "can't \(what): \(reason)"
+        func because(_ why: String, _ remedy: String) -> Diagnosis { Diagnosis(failed + ": " + why, Remedy(remedy)) }
+        func advice(_ remedy: String) -> Diagnosis { Diagnosis(failed, Remedy(remedy)) }
         switch (step, errno) {
+        case (.setHostName, Number.permission), (.makeMountsPrivate, Number.permission),
+            (.mountScratch, Number.permission), (.setHostName, Number.access), (.makeMountsPrivate, Number.access),
+            (.mountScratch, Number.access):
+            return limits.refusal(of: "use its namespaces (\(step))", reason: reason)
+        case (.enterNetwork, Number.permission): return limits.refusal(of: what, reason: reason)
+        case (.enterNetwork, Number.noSpace): return limits.exhausted("network namespaces", reason: reason)
+        case (_, Number.noSystemCall): return limits.unknownCall(what, since: (5, 12), reason: reason)
         case (.mount(.proc, _, _, _), Number.permission):
-            "; an outer container masks its own /proc, so the kernel gives no new one: start that container with an "
-                + "unmasked /proc (sandbox: --nested; podman: --security-opt unmask=ALL; docker: --security-opt systempaths=unconfined)"
+            return because(
+                "an outer container masks its own /proc, so the kernel gives no new one",
+                "start that container with an unmasked /proc (sandbox: --nested; podman: --security-opt unmask=ALL; docker: "
+                    + "--security-opt systempaths=unconfined; bwrap: --proc /proc)")
         case (.mount(.sysfs, _, _, _), Number.permission):
-            "; an outer container masks its own /sys: start it unmasked, or use --network host"
-        case (.mountOverlay, Number.invalid), (.mountOverlay, Number.permission):
-            "; this kernel or file system refuses overlayfs in a user namespace (5.11 is needed, and an upper on "
-                + "ext4, xfs, btrfs or tmpfs); with --upper DIR or --name try --upper memory; inside a sandbox, its "
-                + "own masks and binds keep the folders above them from being a layer, and overlays stack only twice"
+            return because("an outer container masks its own /sys", "start it unmasked, or use --network host")
+        case (.mountOverlay(_, _, let upper), Number.invalid), (.mountOverlay(_, _, let upper), Number.permission),
+            (.mountOverlay(_, _, let upper), Number.noDevice), (.mountOverlay(_, _, let upper), Number.notSupported):
+            return overlayDiagnosis(failed, upper, plan, limits)
         case (.takeIdentity, Number.permission):
-            "; root without CAP_SETFCAP can't be id 0 of a namespace: inside a sandbox, give that one --cap-add setfcap, "
-                + "or --user with another id"
+            return because(
+                "root without CAP_SETFCAP can't be id 0 of a namespace",
+                "inside a sandbox, give that one --cap-add setfcap, or --user with another id")
         case (.mountOverlay, Number.busy), (.mountOverlay, Number.loop):
-            "; another sandbox uses this upper, or it lies in one of the layers"
-        case (_, Number.noSpace): "; the file system is full: free some space, or give --tmpfs a larger size"
-        case (.openFolder, Number.noEntry): "; check the path"
-        case (.hide, Number.noEntry): "; --mask wants something that is there"
+            return advice("another sandbox uses this upper, or it lies in one of the layers")
+        case (_, Number.noSpace):
+            return advice("the file system is full: free some space, or give --tmpfs a larger size")
+        case (.mountScratch, Number.noEntry): return advice("make that folder: changes and mount points hang there")
+        case (.openFolder, Number.noEntry): return advice("check the path")
+        case (.hide, Number.noEntry): return advice("--mask wants something that is there")
         case (.openFolder, Number.access), (.copyTree, Number.access):
-            "; the user who starts the sandbox must be able to read it"
-        case (.copyTree, Number.noEntry): "; the source of a bind must exist"
+            return advice("the user who starts the sandbox must be able to read it")
+        case (.copyTree, Number.noEntry): return advice("the source of a bind must exist")
         case (.attach, Number.noEntry), (.mount, Number.noEntry), (.attach, Number.readOnly), (.mount, Number.readOnly):
-            "; the place is not in the image and can't be made there"
+            return advice("the place is not in the image and can't be made there")
         case (.attach, Number.loop), (.mount, Number.loop), (.attach, Number.notDirectory),
             (.mount, Number.notDirectory):
-            "; the image has something else at this place than a file or folder to mount on"
-        default: ""
+            return advice("the image has something else at this place than a file or folder to mount on")
+        case (.attachDevice(let name), Number.noEntry):
+            return because("there is no /dev/\(name) here", "give the container around it a /dev with it")
+        case (.enterRoot, Number.invalid):
+            return because(
+                "the root is that of an initial RAM disk", "switch to a root of its own first (switch_root(8))")
+        default: return Diagnosis(failed)
         }
+    }
+
+    /// Refused as a whole by the kernel, or by the file system that is to hold the changes.
+    private func overlayDiagnosis(
+        _ failed: String, _ upper: UpperFolder, _ plan: LaunchPlan, _ limits: HostLimits
+    ) -> Diagnosis {
+        if errno == Number.noDevice {
+            return Diagnosis(failed + ": this kernel has no overlayfs", Remedy("as root", ["modprobe overlay"]))
+        }
+        if limits.kernel < (5, 11) {
+            return Diagnosis(
+                failed + ": overlayfs in a user namespace needs Linux 5.11, and this is "
+                    + "\(limits.kernel.major).\(limits.kernel.minor)", Remedy("install Linux 5.15 or later"))
+        }
+        guard case .slots = upper, let folder = plan.upperFolder else {
+            return Diagnosis(
+                failed + ": overlayfs is refused here, by the kernel or by a file system that is to be a layer",
+                Remedy("see the kernel's log for the reason, as root", ["dmesg | grep overlayfs | tail"]))
+        }
+        let type = limits.upperType.map { " (\($0))" } ?? ""
+        return Diagnosis(
+            failed + ": the file system of \(quoted(folder))\(type) can't hold an overlay's changes; "
+                + "ext4, xfs, btrfs and, from Linux 6.6 on, tmpfs can",
+            Remedy(
+                "choose a folder on one of these with --upper DIR, let XDG_DATA_HOME name one, or give up what stays "
+                    + "with --upper memory"))
     }
 
     private func userMessage(_ plan: LaunchPlan, _ reason: String) -> String {

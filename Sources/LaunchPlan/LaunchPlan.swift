@@ -52,6 +52,12 @@ public struct LaunchPlan: Equatable, Sendable {
     /// Which host folder is a lower of which place inside, topmost first: what `sandbox diff` compares with.
     public private(set) var lowers: [(place: String, folder: String)] = []
 
+    /// What each step needs of the machine.
+    public var needs: [Need] { steps.map(\.need) }
+
+    /// The folder of the host that holds the changes, where they are not in memory.
+    public var upperFolder: String? { request.upper?.upper }
+
     private let request: LaunchRequest
     private var slots = 0
 

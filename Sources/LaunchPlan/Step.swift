@@ -129,3 +129,23 @@ extension Step: CustomStringConvertible {
         return words.isEmpty ? "" : " (" + words.joined(separator: ",") + ")"
     }
 }
+
+extension Step {
+    /// What the step needs of the machine.
+    var need: Need {
+        switch self {
+        case .setHostName, .makeMountsPrivate: .userNamespaces
+        case .openFolder, .copyTree: .hostFolders
+        case .takeIdentity: .ids
+        case .beginNetwork, .enterNetwork: .network
+        case .mountScratch, .makeFolder, .makeLink, .writeFile: .memory
+        case .mountOverlay: .overlay
+        case .mount(.sysfs, _, _, _): .sys
+        case .mount(.proc, _, _, _): .proc
+        case .mount, .attachDevice, .makeDeviceLink: .devices
+        case .mask(let path), .protect(let path): path.hasPrefix("/sys") ? .sys : .proc
+        case .attach, .hide: .hostFolders
+        case .enterRoot, .makeRootReadOnly: .root
+        }
+    }
+}

@@ -33,16 +33,48 @@ extension Facts {
             hasHostRoot = Self.seesHostRoot
             return
         }
-        gainsRights = !Namespacing.hasNoNewPrivileges
         userName = Self.userName(uid) ?? String(uid)
         subordinateUIDs = Self.subordinate("/etc/subuid", [userName, String(uid)])
         subordinateGIDs = Self.subordinate("/etc/subgid", [userName, String(uid)])
+        if subordinateUIDs.isEmpty || subordinateGIDs.isEmpty { freeSubordinate = Self.firstFree() }
+        findHelpers()
+    }
+
+    private mutating func findHelpers() {
         let folders = ["/usr/bin", "/bin", "/usr/local/bin"]
-        if let folder = folders.first(where: { Files.isAccessible($0 + "/newuidmap", 1) }),
+        guard let folder = folders.first(where: { Files.isAccessible($0 + "/newuidmap", 1) }),
             Files.isAccessible(folder + "/newgidmap", 1)
-        {
-            mapHelpers = (folder + "/newuidmap", folder + "/newgidmap")
+        else { return }
+        let helpers = (uid: folder + "/newuidmap", gid: folder + "/newgidmap")
+        if let powerless = [helpers.uid, helpers.gid].first(where: { !Self.gainsRights($0) }) {
+            helperFault = .powerless(powerless)
+        } else if Namespacing.hasNoNewPrivileges {
+            helperFault = .noNewPrivileges
+        } else {
+            mapHelpers = helpers
         }
+    }
+
+    /// Set-user-id root, or with file capabilities.
+    private static func gainsRights(_ path: String) -> Bool {
+        do throws(Errno) {
+            let status = try FileStatus.of(path)
+            if status.permissions & 0o4000 != 0 { return true }
+            return try Descriptor.open(path, [.path]).wholeAttribute("security.capability") != nil
+        } catch { return false }
+    }
+
+    /// From 100000 on, as useradd(8) gives them out.
+    private static func firstFree() -> UInt32 {
+        var free: UInt32 = 100_000
+        for path in ["/etc/subuid", "/etc/subgid"] {
+            forEachRecord(of: path) { field in
+                guard let first = number(field(1)), let count = number(field(2)) else { return }
+                let (end, overflow) = first.addingReportingOverflow(count)
+                if !overflow, end > free, end < UInt32.max - 65536 { free = end }
+            }
+        }
+        return free
     }
 
     /// The caller's name in passwd(5), or nil.

@@ -92,6 +92,12 @@ extension Descriptor {
         try open(path, flags, mode: mode, resolve: [.inRoot, .noMagicLinks])
     }
 
+    /// Makes this file descriptor 0, 1 or 2 of this process as well (dup2(2)).
+    public borrowing func becomeStandard(_ number: Int32) throws(Errno) {
+        let own = raw
+        try call { dup2(own, number) }
+    }
+
     /// What fstat(2) says, of an O_PATH descriptor too.
     public borrowing func status() throws(Errno) -> FileStatus {
         let number = raw

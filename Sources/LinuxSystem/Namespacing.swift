@@ -103,7 +103,7 @@ public enum Namespacing {
         try call { sb_prctl(PR_SET_NO_NEW_PRIVS, 1, 0) }
     }
 
-    /// Whether that was said of this process, or of one it descends from.
+    /// Whether that has been said of this process (PR_GET_NO_NEW_PRIVS(2const)).
     public static var hasNoNewPrivileges: Bool { sb_prctl(PR_GET_NO_NEW_PRIVS, 0, 0) == 1 }
 
     /// Installs a seccomp filter: `program` holds `struct sock_filter`s, 8 bytes each (seccomp(2)).

@@ -83,7 +83,8 @@ struct Run {
         do throws(LaunchFailure) {
             status = try withExtendedLifetime(lease) { () throws(LaunchFailure) in try launch.run() }
         } catch {
-            Message.error(error.message(plan, reason: Errno(error.errno).description))
+            let limits = HostLimits.gather(for: plan, launcher: manage.installation.launcher)
+            Message.error(error.diagnosis(plan, limits, reason: Errno(error.errno).description).line)
             return error.exitStatus
         }
         observing?.tell([try subject] + command)

@@ -109,10 +109,10 @@ struct LaunchPlanTests {
 
     @Test func withNoNewPrivilegesTheHelpersAreOfNoUse() throws {
         var facts = facts()
-        facts.mapHelpers = ("/usr/bin/newuidmap", "/usr/bin/newgidmap")
+        facts.mapHelpers = nil
         facts.subordinateUIDs = [(100_000, 65536)]
         facts.subordinateGIDs = [(100_000, 65536)]
-        facts.gainsRights = false
+        facts.helperFault = .noNewPrivileges
         #expect(try IdentityMap(.auto, facts).mode == .single)
         let error = #expect(throws: PolicyError.self) { try IdentityMap(.range, facts) }
         #expect(error?.description.contains("no_new_privs") == true)

@@ -158,6 +158,21 @@ enum {
 static inline int sb_signal_code(const siginfo_t *info) { return info->si_code; }
 static inline int sb_signal_number(const siginfo_t *info) { return info->si_signo; }
 
+// Whether a call is there at all: each is made with arguments that the kernel refuses before it does anything. -1 and
+// ENOSYS, or EPERM of a seccomp filter, mean that it is not.
+static inline int sb_try_openat2(void) { return (int)syscall(SYS_openat2, -1, "", NULL, 0); }
+static inline int sb_try_close_range(void) { return (int)syscall(SYS_close_range, 1, 0, 0); }
+static inline int sb_try_open_tree(void) { return (int)syscall(SYS_open_tree, -1, "", ~0U); }
+static inline int sb_try_mount_setattr(void) { return (int)syscall(SYS_mount_setattr, -1, "", ~0U, NULL, 0); }
+static inline int sb_try_pidfd_open(void) { return (int)syscall(SYS_pidfd_open, -1, 0); }
+/// EFAULT where these flags of SECCOMP_SET_MODE_FILTER are known, EINVAL where not (seccomp(2)).
+static inline int sb_try_seccomp_flags(unsigned flags) {
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, NULL);
+}
+enum { SB_SECCOMP_WAIT_KILLABLE = SECCOMP_FILTER_FLAG_NEW_LISTENER | 1U << 5 };
+// landlock_create_ruleset(2) with LANDLOCK_CREATE_RULESET_VERSION: the version of the interface.
+static inline int sb_landlock_version(void) { return (int)syscall(SYS_landlock_create_ruleset, NULL, 0, 1U); }
+
 static inline uint64_t sb_mount_attr_size(void) { return sizeof(struct mount_attr); }
 
 // A program by descriptor (execveat(2)), with this process's environment.
