@@ -14,6 +14,8 @@ public struct HostLimits: Equatable, Sendable {
     public var hasFilter = false
     /// The root is not that of the mount namespace, as after chroot(2).
     public var isChrooted = false
+    /// Where something is mounted.
+    public var mountPoints: [String] = []
     /// The type of the file system that holds the changes, as in mountinfo of proc(5).
     public var upperType: String?
 
@@ -23,7 +25,7 @@ public struct HostLimits: Equatable, Sendable {
         a.launcher == b.launcher && a.kernel == b.kernel
             && a.refusesUnprivileged == b.refusesUnprivileged && a.appArmorRestricts == b.appArmorRestricts
             && a.zeroLimits == b.zeroLimits && a.hasFilter == b.hasFilter && a.isChrooted == b.isChrooted
-            && a.upperType == b.upperType
+            && a.upperType == b.upperType && a.mountPoints == b.mountPoints
     }
 }
 
@@ -74,8 +76,8 @@ extension HostLimits {
     func unknownCall(_ what: String, since: (major: Int, minor: Int), reason: String) -> Diagnosis {
         if kernel >= since {
             return Diagnosis(
-                "something around this process hides what is needed to \(what) (\(reason)), although the kernel, "
-                    + "\(kernel.major).\(kernel.minor), has it: the seccomp filter of a container, most likely",
+                "something hides what is needed to \(what) (\(reason)), although the kernel, \(kernel.major).\(kernel.minor), "
+                    + "has it: the seccomp filter of a container or sandbox around this one, most likely",
                 Self.outer)
         }
         return Diagnosis(

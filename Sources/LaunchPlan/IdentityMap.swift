@@ -17,7 +17,8 @@ public struct IdentityMap: Equatable, Sendable {
     public var gids: [IDRange]
     public var writer: Writer
 
-    /// Chooses the map: a range where the caller may have one, else one id.
+    /// Chooses the map: a range where the caller may have one, else one id. In a namespace of one id setgroups(2) is refused,
+    /// which taking a range needs.
     /// - Throws: where a range was asked for and can't be had.
     public init(_ choice: IdentityChoice, _ facts: Facts) throws(PolicyError) {
         // Inside another sandbox there may be but one id to give.
@@ -31,7 +32,7 @@ public struct IdentityMap: Equatable, Sendable {
                 mode: .range, uids: Self.same(facts.ownUIDs), gids: Self.same(facts.ownGIDs), writer: .launcher)
             return
         }
-        if let helpers = facts.mapHelpers, let uids = facts.subordinateUIDs.first,
+        if facts.uid != 0, let helpers = facts.mapHelpers, let uids = facts.subordinateUIDs.first,
             let gids = facts.subordinateGIDs.first
         {
             self.init(
@@ -59,9 +60,14 @@ public struct IdentityMap: Equatable, Sendable {
         throw PolicyError("--id-map range: " + (why?.line ?? "there is no range") + ", or use --id-map single")
     }
 
-    /// Why this caller gets one id and no range; nil where it gets one, or is root.
+    /// Why this caller gets one id and no range; nil where it gets one.
     public static func whyOne(_ facts: Facts) -> Diagnosis? {
-        if facts.uid == 0 { return nil }
+        if facts.uid == 0 {
+            if facts.ownIDs > 1 { return nil }
+            return Diagnosis(
+                "this process is root of a user namespace that has no other id, as `unshare -r` makes it",
+                Remedy("start it outside of that"))
+        }
         switch facts.helperFault {
         case .missing where facts.mapHelpers == nil:
             return Diagnosis(

@@ -117,11 +117,15 @@ public struct LaunchFailure: Error, Equatable, Sendable {
                 Remedy("name a folder that is there, or bring it with --bind"))
         case .capabilities: return Diagnosis("can't set the capabilities: \(reason)")
         case .filter:
-            return errno == Number.invalid || errno == Number.noSystemCall
-                ? Diagnosis(
+            switch errno {
+            case Number.permission, Number.access:
+                return limits.refusal(of: "install the system call filter", reason: reason)
+            case Number.invalid, Number.noSystemCall:
+                return Diagnosis(
                     "can't install the system call filter: \(reason): this kernel is built without seccomp filters",
                     Remedy("use a kernel with CONFIG_SECCOMP_FILTER; --seccomp none does without"))
-                : Diagnosis("can't install the system call filter: \(reason)")
+            default: return Diagnosis("can't install the system call filter: \(reason)")
+            }
         case .command: return Diagnosis(commandMessage(plan, reason))
         }
     }
@@ -218,6 +222,7 @@ public struct LaunchFailure: Error, Equatable, Sendable {
                 failed + ": overlayfs in a user namespace needs Linux 5.11, and this is "
                     + "\(limits.kernel.major).\(limits.kernel.minor)", Remedy("install Linux 5.15 or later"))
         }
+        if let below = lockedMount(plan, limits) { return Diagnosis.lockedMount(failed, below) }
         guard case .slots = upper, let folder = plan.upperFolder else {
             return Diagnosis(
                 failed + ": overlayfs is refused here, by the kernel or by a file system that is to be a layer",
@@ -230,6 +235,16 @@ public struct LaunchFailure: Error, Equatable, Sendable {
             Remedy(
                 "choose a folder on one of these with --upper DIR, let XDG_DATA_HOME name one, or give up what stays "
                     + "with --upper memory"))
+    }
+
+    /// What is mounted below a layer of the overlay that failed. A process in a user namespace of its own may not see what
+    /// such a mount covers, so the layer is refused (mount_namespaces(7), "Restrictions on mount namespaces").
+    public func lockedMount(_ plan: LaunchPlan, _ limits: HostLimits) -> String? {
+        guard errno == Number.invalid, case .step(let index) = stage, plan.steps.indices.contains(index),
+            case .mountOverlay(let place, _, _) = plan.steps[index]
+        else { return nil }
+        let folders = plan.lowers.filter { $0.place == place }.map(\.folder)
+        return limits.mountPoints.first { point in folders.contains { point.hasPrefix($0 + "/") } }
     }
 
     private func userMessage(_ plan: LaunchPlan, _ reason: String) -> String {

@@ -4,7 +4,8 @@ import SandboxPolicy
 
 /// What keeps files from being made in a folder.
 public struct FolderFault: Equatable, Sendable {
-    /// The folder, or the one above it that keeps it from being made.
+    public var wanted: String
+    /// That folder, or the one above it that keeps it from being made.
     public var path: String
     /// Whose it is, where it is not the caller's.
     public var owner: String?
@@ -18,8 +19,10 @@ public struct FolderFault: Equatable, Sendable {
     public var variable: String
 
     public init(
-        path: String, owner: String?, reason: String, isPermission: Bool, isBelowOwnHome: Bool, variable: String
+        wanted: String, path: String, owner: String?, reason: String, isPermission: Bool, isBelowOwnHome: Bool,
+        variable: String
     ) {
+        self.wanted = wanted
         self.path = path
         self.owner = owner
         self.reason = reason
@@ -57,25 +60,40 @@ extension Diagnosis {
             Remedy("install it again, in the checkout, as root", ["make install"]))
     }
 
+    /// - Parameter below: where something is mounted in a folder that was to be a layer.
+    static func lockedMount(_ failed: String, _ below: String) -> Diagnosis {
+        Diagnosis(
+            failed + ": something is mounted at \(quoted(below)), as containers do it, and a folder with mounts in it "
+                + "can't be a layer",
+            Remedy(
+                "run on an image or on a folder instead of this machine",
+                ["sandbox run alpine:3.20 cat /etc/os-release"]))
+    }
+
+    /// The programs of this machine can't be run in a sandbox; an image's can.
+    public static func noHost(_ why: Diagnosis) -> Diagnosis {
+        Diagnosis(why.cause + "; `sandbox run host` and `sandbox shell` are refused", why.remedy)
+    }
+
     /// A folder of this program's that nothing can be written to.
     /// - Parameter without: what does not work because of it.
     public static func folder(_ fault: FolderFault, _ facts: Facts, without: String) -> Diagnosis {
-        let path = quoted(fault.path)
-        let elsewhere = "export \(fault.variable)=/a/folder/of/yours"
+        let elsewhere = Remedy("choose another folder", ["export \(fault.variable)=/a/folder/of/yours"])
+        let place = fault.path == fault.wanted ? "it" : quoted(fault.path)
+        let failed = "nothing can be written to \(quoted(fault.wanted)) (\(fault.reason))"
         guard let owner = fault.owner else {
             return Diagnosis(
-                "nothing can be written to \(path) (\(fault.reason)): \(without)",
+                "\(failed): \(without)",
                 fault.isPermission
-                    ? Remedy("give yourself the right", ["chmod u+rwx \(shellWord(fault.path))"])
-                    : Remedy("choose another folder", [elsewhere]))
+                    ? Remedy("give yourself the right", ["chmod u+rwx \(shellWord(fault.path))"]) : elsewhere)
         }
         return Diagnosis(
-            "\(path) belongs to \(owner), not to \(facts.userName) (\(fault.reason)): \(without)",
+            "\(failed): \(place) belongs to \(owner), not to \(facts.userName): \(without)",
             fault.isBelowOwnHome
                 ? Remedy(
-                    "as root, as an earlier start by root may have made it",
+                    "as root; an earlier start by root may have made it",
                     ["chown -R \(facts.uid):\(facts.gid) \(shellWord(fault.path))"])
-                : Remedy("choose another folder", [elsewhere]))
+                : elsewhere)
     }
 
     public static var memoryWithoutAttributes: Diagnosis {

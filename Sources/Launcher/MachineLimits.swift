@@ -16,6 +16,7 @@ extension HostLimits {
         limits.hasFilter = (Files.text("/proc/self/status") ?? "").split(separator: "\n").contains("Seccomp:\t2")
         let mounts = MountTable()
         limits.isChrooted = !mounts.hasRoot
+        limits.mountPoints = mounts.points
         limits.upperType = plan.upperFolder.flatMap { mounts.fileSystemType(of: $0) }
         return limits
     }

@@ -14,6 +14,9 @@ public struct MountTable {
     /// Nothing is known to be mounted at `/` where the root was changed by chroot(2).
     var hasRoot: Bool { lines.isEmpty || lines.contains { $0.count > 4 && $0[4] == "/" } }
 
+    /// Where something is mounted; spaces in them are written `\040`.
+    var points: [String] { lines.filter { $0.count > 4 }.map { String($0[4]) } }
+
     /// The type of the file system that a file or folder is on.
     public func fileSystemType(of path: String) -> String? {
         do throws(Errno) {

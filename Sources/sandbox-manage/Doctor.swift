@@ -34,8 +34,9 @@ struct Doctor {
         examineLandlock()
         examineCgroup()
         examineNetworking()
-        if !checks.contains(where: { $0.state == .missing }) { try examineRun() }
-        for index in checks.indices { checks[index].cause = escaped(checks[index].cause) }
+        let hasHost = !checks.contains { $0.name == Need.hostFolders.rawValue && $0.state != .ok }
+        if hasHost, !checks.contains(where: { $0.state == .missing }) { try examineRun() }
+        checks = Need.allCases.flatMap { need in checks.filter { $0.name == need.rawValue } }
     }
 
     private mutating func add(_ need: Need, _ state: Check.State, _ diagnosis: Diagnosis) {
@@ -110,24 +111,25 @@ extension Doctor {
             try Files.remove(path + "/doctor")
         } catch { refused = error }
         var existing = path
-        var status: FileStatus?
-        while status == nil, existing != "" {
-            do throws(Errno) { status = try FileStatus.of(existing) } catch { existing = Self.above(existing) }
-        }
-        let isOthers = status.map { $0.owner != facts.uid } ?? false
-        // Root may write anywhere; whose a folder is that has to be made yet does not matter either.
+        while existing != "/", Self.owner(existing) == nil { existing = Self.above(existing) }
+        let owner = Self.owner(existing)
+        let isOthers = owner != nil && owner != facts.uid
+        // Whose a folder is that others have to be made in does not matter, as long as they can be.
         guard refused != nil || (isOthers && existing == path) else { return nil }
         return FolderFault(
-            path: existing.isEmpty ? "/" : existing, owner: isOthers ? status.map { Self.name($0.owner) } : nil,
+            wanted: path, path: existing, owner: isOthers ? owner.map(Self.name) : nil,
             reason: (refused ?? .permission).description, isPermission: refused == nil || refused == .access,
-            isBelowOwnHome: existing.hasPrefix(surroundings.home + "/") && isOwn(surroundings.home), variable: variable)
+            isBelowOwnHome: existing.hasPrefix(surroundings.home + "/")
+                && Self.owner(surroundings.home) == facts.uid, variable: variable)
     }
 
-    private func isOwn(_ path: String) -> Bool {
-        do throws(Errno) { return try FileStatus.of(path).owner == facts.uid } catch { return false }
+    private static func owner(_ path: String) -> UInt32? {
+        do throws(Errno) { return try FileStatus.of(path).owner } catch { return nil }
     }
 
-    private static func above(_ path: String) -> String { path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "" }
+    private static func above(_ path: String) -> String {
+        path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "/"
+    }
     private static func name(_ uid: UInt32) -> String { Facts.userName(uid).map { "\($0) (\(uid))" } ?? "\(uid)" }
 
     private mutating func examineKernel() {
@@ -145,36 +147,73 @@ extension Doctor {
 // The launch itself.
 extension Doctor {
     private mutating func examineLaunch(_ filter: [UInt8]?, hasData: Bool) throws {
-        let inMemory = facts.memoryKeepsAttributes || !hasData
+        let onDisk = !facts.memoryKeepsAttributes && hasData
+        var trial = try attempt(.host, onDisk: onDisk, filter)
+        if let (failure, _) = trial.failure, failure.lockedMount(trial.plan, trial.limits) != nil, hasData {
+            add(.hostFolders, .degraded, .noHost(trial.diagnosis(failure)))
+            trial = try attempt(.folder, onDisk: onDisk, filter)
+        }
+        guard let (failure, said) = trial.failure else {
+            for need in Self.walked where need != .command { tell(need) }
+            tellCommand(trial.status)
+            if !onDisk, hasData, trial.status == 0 { try examineDisk(trial.root, filter) }
+            return
+        }
+        let need = failure.need(trial.plan)
+        for passed in passed(failure, trial.plan) where passed != need { tell(passed) }
+        var diagnosis = trial.diagnosis(failure)
+        let words = said.split(separator: "\n").joined(separator: ", ")
+        if !words.isEmpty { diagnosis.cause += " (" + words + ")" }
+        add(need, .missing, diagnosis)
+    }
+
+    /// Changes on disk: what a kept sandbox needs, and one that is dropped does not.
+    private mutating func examineDisk(_ root: Trying.Root, _ filter: [UInt8]?) throws {
+        let trial = try attempt(root, onDisk: true, filter)
+        guard let (failure, _) = trial.failure else { return checks.append(Check(.diskOverlay)) }
+        add(.diskOverlay, .degraded, .diskOverlay(trial.diagnosis(failure)))
+    }
+
+    /// One launch, and how it went.
+    private struct Trying {
+        enum Root { case host, folder }
+        let root: Root
         let plan: LaunchPlan
         let outcome: Trial.Outcome
-        if inMemory {
-            plan = try makePlan(upper: nil)
-            outcome = try Trial.run(plan, filter: filter)
-        } else {
-            (plan, outcome) = try tryOnDisk(filter)
+        let limits: HostLimits
+
+        var failure: (LaunchFailure, said: String)? {
+            if case .failed(let failure, let said) = outcome { (failure, said) } else { nil }
         }
-        let limits = HostLimits.gather(for: plan, launcher: surroundings.installation.launcher)
-        switch outcome {
-        case .ran(let status):
-            for need in Self.walked where need != .command { tell(need) }
-            tellCommand(status)
-            if inMemory, hasData, status == 0 { try examineDisk(filter) }
-        case .failed(let failure, let said):
-            let need = failure.need(plan)
-            for passed in passed(failure, plan) where passed != need { tell(passed) }
-            var diagnosis = failure.diagnosis(plan, limits, reason: Errno(failure.errno).description)
-            let said = said.split(separator: "\n").joined(separator: ", ")
-            if !said.isEmpty { diagnosis.cause += " (" + said + ")" }
-            add(need, .missing, diagnosis)
+        var status: Int32 { if case .ran(let status) = outcome { status } else { 125 } }
+
+        func diagnosis(_ failure: LaunchFailure) -> Diagnosis {
+            failure.diagnosis(plan, limits, reason: Errno(failure.errno).description)
         }
     }
 
-    private func makePlan(upper: UpperFolders?) throws(PolicyError) -> LaunchPlan {
-        try LaunchPlan(
+    /// Starts `true` on this machine's folders as layers, or bound into an empty folder.
+    private func attempt(_ root: Trying.Root, onDisk: Bool, _ filter: [UInt8]?) throws -> Trying {
+        let room = onDisk || root == .folder ? try ScratchRoom(surroundings) : nil
+        defer { room?.remove() }
+        var policy = policy
+        var source = RootSource.host
+        if root == .folder, let room {
+            source = .folder(room.folder + "/root")
+            let entries = facts.hostRoot.map(\.name).filter { $0 == "bin" || $0 == "usr" || $0.hasPrefix("lib") }
+            policy = try Policy(
+                Policy.builtIn + entries.map { Setting(.bind, "/\($0):/\($0)", .commandLine) })
+        }
+        let upper = room.map {
+            UpperFolders(upper: $0.folder + "/upper", work: $0.folder + "/work", disposable: true)
+        }
+        let plan = try LaunchPlan(
             LaunchRequest(
-                policy: policy, facts: facts, root: .host, layers: [], upper: upper,
+                policy: policy, facts: facts, root: source, layers: [], upper: onDisk ? upper : nil,
                 identity: try IdentityMap(policy.identity, facts), command: ["true"]))
+        let outcome = try Trial.run(plan, filter: filter)
+        let limits = HostLimits.gather(for: plan, launcher: surroundings.installation.launcher)
+        return Trying(root: root, plan: plan, outcome: outcome, limits: limits)
     }
 
     /// What had been walked when the launch failed.
@@ -192,6 +231,7 @@ extension Doctor {
     /// Something that the launch has been able to do.
     private mutating func tell(_ need: Need) {
         switch need {
+        case .hostFolders where checks.contains(where: { $0.name == need.rawValue }): return
         case .ids:
             if let why = IdentityMap.whyOne(facts) { return add(.ids, .degraded, .oneID(why)) }
             let range = facts.subordinateUIDs.first.map { "\($0.first) to \($0.first + ($0.count - 1))" }
@@ -211,35 +251,6 @@ extension Doctor {
     private mutating func tellCommand(_ status: Int32) {
         if status == 0 { return checks.append(Check(.command)) }
         add(.command, .missing, .endedBadly("true", status))
-    }
-
-    /// Changes on disk: what a kept sandbox needs, and one that is dropped does not.
-    private mutating func examineDisk(_ filter: [UInt8]?) throws {
-        let (plan, outcome) = try tryOnDisk(filter)
-        guard case .failed(let failure, _) = outcome else { return checks.append(Check(.diskOverlay)) }
-        let limits = HostLimits.gather(for: plan, launcher: surroundings.installation.launcher)
-        add(
-            .diskOverlay, .degraded,
-            .diskOverlay(failure.diagnosis(plan, limits, reason: Errno(failure.errno).description)))
-    }
-
-    private func tryOnDisk(_ filter: [UInt8]?) throws -> (LaunchPlan, Trial.Outcome) {
-        let all = surroundings.places.ephemeral
-        try Files.makeDirectories(all)
-        // As the launcher does it: what is not locked is taken for debris, and removed.
-        let gate = try Descriptor.open(all, [.readOnly, .directory])
-        try gate.lock(wait: true)
-        let folder = "\(all)/\(Process.id)-doctor"
-        try Files.makeDirectories(folder)
-        let lock = try Descriptor.open(folder, [.readOnly, .directory])
-        try lock.lock()
-        try gate.unlock()
-        defer { try? SetupLauncher(installation: surroundings.installation).removeTree(folder) }
-        try Files.makeDirectories(folder + "/upper", mode: 0o755)
-        try Files.makeDirectories(folder + "/work")
-        let plan = try makePlan(
-            upper: UpperFolders(upper: folder + "/upper", work: folder + "/work", disposable: true))
-        return (plan, try Trial.run(plan, filter: filter))
     }
 
     /// Everything at once, by the launcher itself.
@@ -294,6 +305,35 @@ extension Doctor {
             checks.append(Check(.pasta, found: folder + "/pasta"))
         } else {
             add(.pasta, .degraded, .noPasta)
+        }
+    }
+}
+
+/// Folders for an upper that is dropped, where the launcher makes those too: in the data folder, locked.
+private struct ScratchRoom {
+    let folder: String
+    private let lock: SharedDescriptor
+    private let installation: Installation
+
+    init(_ surroundings: Surroundings) throws(Errno) {
+        installation = surroundings.installation
+        let all = surroundings.places.ephemeral
+        try Files.makeDirectories(all)
+        // What is not locked is taken for debris, by those who hold this.
+        let gate = try Descriptor.open(all, [.readOnly, .directory])
+        try gate.lock(wait: true)
+        folder = "\(all)/\(Process.id)-doctor"
+        try Files.makeDirectories(folder)
+        lock = SharedDescriptor(try Descriptor.open(folder, [.readOnly, .directory]))
+        try lock.descriptor.lock()
+        for name in ["/upper", "/root"] { try Files.makeDirectories(folder + name, mode: 0o755) }
+        try Files.makeDirectories(folder + "/work")
+    }
+
+    /// Files of it may belong to ids of the sandbox.
+    func remove() {
+        do { try SetupLauncher(installation: installation).removeTree(folder) } catch {
+            Invocation.say("can't remove \(quoted(folder)): \(error); the next start tries again")
         }
     }
 }

@@ -71,7 +71,7 @@ struct DoctorOutput {
             return mark(check.state) + " " + (name + escaped(check.found + word(check.state))).trimmingSuffix()
         }
         let missing = checks.first { $0.state == .missing }
-        for check in checks where check.state == .degraded || check.name == missing?.name {
+        for check in (missing.map { [$0] } ?? []) + checks.filter({ $0.state == .degraded }) {
             lines += ["", mark(check.state) + " \(check.name): " + escaped(check.cause)]
             lines += check.remedy.split(separator: "\n").map { "    " + escaped(String($0)) }
         }
