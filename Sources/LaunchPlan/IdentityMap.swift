@@ -21,13 +21,12 @@ public struct IdentityMap: Equatable, Sendable {
     /// which taking a range needs.
     /// - Throws: where a range was asked for and can't be had.
     public init(_ choice: IdentityChoice, _ facts: Facts) throws(PolicyError) {
-        // Inside another sandbox there may be but one id to give.
-        let isAlone = facts.uid == 0 && facts.ownUIDs.allSatisfy { $0 == (0, 1) }
+        let isAlone = Self.isAlone(facts)
         if choice == .single || (choice == .auto && isAlone) {
             self = Self.single(facts)
             return
         }
-        if facts.uid == 0, facts.givesIDs {
+        if facts.uid == 0, facts.givesIDs, !isAlone {
             self.init(
                 mode: .range, uids: Self.same(facts.ownUIDs), gids: Self.same(facts.ownGIDs), writer: .launcher)
             return
@@ -52,7 +51,7 @@ public struct IdentityMap: Equatable, Sendable {
             self = Self.single(facts)
             return
         }
-        if facts.uid == 0 {
+        if facts.uid == 0, !isAlone {
             throw PolicyError(
                 "--id-map range needs CAP_SETUID, CAP_SETGID and CAP_SETFCAP, which this root does not have")
         }
@@ -60,10 +59,13 @@ public struct IdentityMap: Equatable, Sendable {
         throw PolicyError("--id-map range: " + (why?.line ?? "there is no range") + ", or use --id-map single")
     }
 
+    /// Inside another sandbox there may be but one id to give.
+    private static func isAlone(_ facts: Facts) -> Bool { facts.uid == 0 && facts.ownUIDs.allSatisfy { $0 == (0, 1) } }
+
     /// Why this caller gets one id and no range; nil where it gets one.
     public static func whyOne(_ facts: Facts) -> Diagnosis? {
         if facts.uid == 0 {
-            if facts.ownIDs > 1 { return nil }
+            if !isAlone(facts) { return nil }
             return Diagnosis(
                 "this process is root of a user namespace that has no other id, as `unshare -r` makes it",
                 Remedy("start it outside of that"))
