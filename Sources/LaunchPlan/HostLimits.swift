@@ -31,6 +31,27 @@ public struct HostLimits: Equatable, Sendable {
 
 /// Why namespaces, or rights over them, are refused.
 extension HostLimits {
+    /// Why a user namespace, and others with it, could not be made.
+    /// - Parameters:
+    ///   - errno: of clone3(2) or unshare(2).
+    ///   - reason: strerror(3) of it.
+    public func namespaces(errno: Int32, reason: String) -> Diagnosis {
+        typealias Number = LaunchFailure.Number
+        switch errno {
+        case Number.permission, Number.access: return refusal(of: "make user namespaces", reason: reason)
+        case Number.noSpace, Number.users: return exhausted("user namespaces", reason: reason)
+        case Number.noSystemCall: return unknownCall("make namespaces (clone3)", since: (5, 3), reason: reason)
+        case Number.invalid:
+            return Diagnosis(
+                "this kernel can't make the namespaces (\(reason))",
+                Remedy("use one that is built with user, pid, ipc, network and cgroup namespaces"))
+        case Number.again:
+            return Diagnosis(
+                "too many processes for this user (\(reason))", Remedy("see how many are allowed", ["ulimit -u"]))
+        default: return Diagnosis("can't make the namespaces: \(reason)")
+        }
+    }
+
     /// - Parameters:
     ///   - what: `make user namespaces`, or a step that needs rights in one.
     ///   - reason: strerror(3) of the refusal.

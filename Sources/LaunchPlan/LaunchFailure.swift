@@ -102,7 +102,7 @@ public struct LaunchFailure: Error, Equatable, Sendable {
     /// - Parameter reason: strerror(3) of `errno`.
     public func diagnosis(_ plan: LaunchPlan, _ limits: HostLimits, reason: String) -> Diagnosis {
         switch stage {
-        case .namespaces: return namespacesDiagnosis(limits, reason)
+        case .namespaces: return limits.namespaces(errno: errno, reason: reason)
         case .identity:
             return Diagnosis(
                 "can't write the id map: \(reason)",
@@ -139,21 +139,6 @@ public struct LaunchFailure: Error, Equatable, Sendable {
         case .user, .workdir, .capabilities: .rights
         case .filter: .filter
         case .command: .command
-        }
-    }
-
-    private func namespacesDiagnosis(_ limits: HostLimits, _ reason: String) -> Diagnosis {
-        switch errno {
-        case Number.permission, Number.access: limits.refusal(of: "make user namespaces", reason: reason)
-        case Number.noSpace, Number.users: limits.exhausted("user namespaces", reason: reason)
-        case Number.noSystemCall: limits.unknownCall("make namespaces (clone3)", since: (5, 3), reason: reason)
-        case Number.invalid:
-            Diagnosis(
-                "this kernel can't make the namespaces (\(reason))",
-                Remedy("use one that is built with user, pid, ipc, network and cgroup namespaces"))
-        case Number.again:
-            Diagnosis("too many processes for this user (\(reason))", Remedy("see how many are allowed", ["ulimit -u"]))
-        default: Diagnosis("can't make the namespaces: \(reason)")
         }
     }
 

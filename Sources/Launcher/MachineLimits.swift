@@ -4,10 +4,12 @@ public import LaunchPlan
 import LinuxSystem
 
 extension HostLimits {
-    /// - Parameter launcher: the path of `sandbox`.
-    public static func gather(for plan: LaunchPlan, launcher: String) -> HostLimits {
+    /// - Parameters:
+    ///   - plan: of the launch that failed, if it was one.
+    ///   - launcher: the path of `sandbox`, where it is known.
+    public static func gather(for plan: LaunchPlan? = nil, launcher: String? = nil) -> HostLimits {
         var limits = HostLimits()
-        limits.launcher = launcher
+        if let launcher { limits.launcher = launcher }
         limits.kernel = Kernel.version
         limits.refusesUnprivileged = Process.effectiveUser != 0 && number("kernel/unprivileged_userns_clone") == 0
         limits.appArmorRestricts = number("kernel/apparmor_restrict_unprivileged_userns") == 1
@@ -17,7 +19,7 @@ extension HostLimits {
         let mounts = MountTable()
         limits.isChrooted = !mounts.hasRoot
         limits.mountPoints = mounts.points
-        limits.upperType = plan.upperFolder.flatMap { mounts.fileSystemType(of: $0) }
+        limits.upperType = plan?.upperFolder.flatMap { mounts.fileSystemType(of: $0) }
         return limits
     }
 

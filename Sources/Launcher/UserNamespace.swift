@@ -31,7 +31,8 @@ public enum UserNamespace {
         } catch let error as LaunchFailure {
             throw Failure(description: "can't map subordinate ids: \(Errno(error.errno))")
         } catch let error as Errno {
-            throw Failure(description: "can't make a user namespace: \(error)")
+            throw Failure(
+                description: HostLimits.gather().namespaces(errno: error.rawValue, reason: error.description).line)
         } catch { throw Failure(description: "\(error)") }
     }
 

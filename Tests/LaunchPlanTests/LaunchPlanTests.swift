@@ -150,4 +150,79 @@ struct LaunchPlanTests {
         #expect(LaunchFailure(.command, errno: 13, object: "/bin/x").exitStatus == 126)
         #expect(LaunchFailure(.step(0), errno: 13).exitStatus == 125)
     }
+
+    @Test func theRemedyOfAppArmorIsAProfileForTheLauncher() throws {
+        var limits = HostLimits()
+        limits.appArmorRestricts = true
+        limits.launcher = "/opt/s/bin/sandbox"
+        let plan = try plan()
+        // The namespace itself may be given, and the rights in it not: the first step that needs some fails.
+        for failure in [LaunchFailure(.namespaces, errno: 1), LaunchFailure(.step(0), errno: 1)] {
+            #expect(failure.need(plan) == .userNamespaces)
+            let diagnosis = failure.diagnosis(plan, limits, reason: "refused")
+            #expect(diagnosis.cause.contains("kernel.apparmor_restrict_unprivileged_userns is 1"))
+            let lines = diagnosis.remedy.lines
+            #expect(lines.contains("profile sandbox /opt/s/bin/sandbox flags=(unconfined) {"))
+            #expect(lines.contains("  userns,") && lines.last == "apparmor_parser -r /etc/apparmor.d/sandbox")
+            // A line has no room for a profile.
+            #expect(diagnosis.line.hasSuffix("an AppArmor profile for this program; `sandbox doctor` tells more"))
+            #expect(!diagnosis.line.contains("\n"))
+        }
+    }
+
+    @Test func aRefusalIsToldByWhatTheMachineForbids() throws {
+        let failure = LaunchFailure(.namespaces, errno: 1)
+        let plan = try plan()
+        func cause(_ change: (inout HostLimits) -> Void) -> String {
+            var limits = HostLimits()
+            change(&limits)
+            return failure.diagnosis(plan, limits, reason: "refused").cause
+        }
+        #expect(cause { $0.refusesUnprivileged = true }.contains("kernel.unprivileged_userns_clone is 0"))
+        #expect(cause { $0.hasFilter = true }.contains("seccomp filter around this process"))
+        #expect(cause { $0.isChrooted = true }.contains("chroot"))
+        #expect(cause { _ in }.contains("security module"))
+    }
+
+    @Test func aCallThatIsNotThereIsTheKernelsFaultOrAFilters() throws {
+        let failure = LaunchFailure(.namespaces, errno: 38)
+        let plan = try plan()
+        var limits = HostLimits()
+        limits.kernel = (4, 19)
+        #expect(failure.diagnosis(plan, limits, reason: "no").cause.contains("4.19, is too old"))
+        limits.kernel = (6, 1)
+        #expect(failure.diagnosis(plan, limits, reason: "no").cause.contains("seccomp filter"))
+    }
+
+    @Test func aLayerWithMountsInItIsNamed() throws {
+        let plan = try plan([], .host)
+        let index = try #require(
+            plan.steps.firstIndex { if case .mountOverlay("/etc", _, _) = $0 { true } else { false } })
+        let failure = LaunchFailure(.step(index), errno: 22)
+        var limits = HostLimits()
+        limits.mountPoints = ["/", "/etcetera", "/etc/hosts"]
+        #expect(failure.lockedMount(plan, limits) == "/etc/hosts")
+        #expect(failure.diagnosis(plan, limits, reason: "no").cause.contains("\"/etc/hosts\""))
+        limits.mountPoints = ["/", "/etc"]
+        #expect(failure.lockedMount(plan, limits) == nil)
+    }
+
+    @Test func whatIsPastedIsQuotedForAShell() {
+        let fault = FolderFault(
+            wanted: "/home/a'b/x", path: "/home/a'b/x", owner: "root (0)", reason: "refused", isPermission: true,
+            isBelowOwnHome: true, variable: "XDG_CACHE_HOME")
+        let diagnosis = Diagnosis.folder(fault, facts(), without: "nothing works")
+        #expect(diagnosis.remedy.lines.last == #"chown -R 1000:1000 '/home/a'\''b/x'"#)
+    }
+
+    @Test func rootOfANamespaceWithOneIDGetsOne() throws {
+        var facts = facts()
+        facts.uid = 0
+        facts.ownIDs = 1
+        let map = try IdentityMap(.auto, facts)
+        #expect(map.mode == .single && map.writer == .child)
+        #expect(IdentityMap.whyOne(facts)?.cause.contains("no other id") == true)
+        let range = #expect(throws: PolicyError.self) { try IdentityMap(.range, facts) }
+        #expect(range?.description.contains("no other id") == true)
+    }
 }
