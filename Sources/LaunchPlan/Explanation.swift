@@ -25,6 +25,8 @@ public struct Explanation {
         }
         lines.append("capabilities")
         lines.append("  " + (capabilities.isEmpty ? "none" : capabilities.joined(separator: " ")))
+        lines.append("landlock")
+        lines += (plan.execution.landlock?.lines ?? ["none"]).map { "  " + $0 }
         lines.append("identity")
         lines.append("  " + plan.identity.rootOutside(facts))
         if plan.identity.mode == .single, facts.uid != 0 {
@@ -76,6 +78,7 @@ public struct Explanation {
         }
         let whole = JSON.object([
             ("policy", .array(settings)), ("capabilities", .array(capabilities.map { .string($0) })),
+            ("landlock", .array((plan.execution.landlock?.lines ?? []).map { .string($0) })),
             (
                 "identity",
                 .object([

@@ -66,6 +66,8 @@ public struct Facts: Equatable, Sendable {
     /// Whether the machine's own root has an id here, so that the kernel's files in /proc and /sys have an owner.
     public var hasHostRoot = false
     public var kernel: (major: Int, minor: Int) = (5, 15)
+    /// The version of Landlock's interface (landlock(7)), or 0 where the running kernel has none.
+    public var landlockVersion = 0
     /// `/` of the host, for ROOTFS `host`.
     public var hostRoot: [HostEntry] = []
     public var currentFolder = "/"

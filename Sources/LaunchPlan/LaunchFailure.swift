@@ -13,6 +13,7 @@ public enum LaunchStage: Equatable, Sendable {
     case user
     case workdir
     case capabilities
+    case landlock
     case filter
     /// execve(2) of the command.
     case command
@@ -26,6 +27,7 @@ public enum LaunchStage: Equatable, Sendable {
         case .user: "user"
         case .workdir: "workdir"
         case .capabilities: "capabilities"
+        case .landlock: "landlock"
         case .filter: "filter"
         case .command: "command"
         }
@@ -38,6 +40,7 @@ public enum LaunchStage: Equatable, Sendable {
         case "user": self = .user
         case "workdir": self = .workdir
         case "capabilities": self = .capabilities
+        case "landlock": self = .landlock
         case "filter": self = .filter
         case "command": self = .command
         default:
@@ -116,6 +119,10 @@ public struct LaunchFailure: Error, Equatable, Sendable {
                 "--workdir \(quoted(plan.execution.workdir)): \(reason) inside the sandbox",
                 Remedy("name a folder that is there, or bring it with --bind"))
         case .capabilities: return Diagnosis("can't set the capabilities: \(reason)")
+        case .landlock:
+            return Diagnosis(
+                "can't set Landlock's rules\(object.isEmpty ? "" : " (\(quoted(object)))"): \(reason)",
+                Remedy("--landlock off leaves them out"))
         case .filter:
             switch errno {
             case Number.permission, Number.access:
@@ -136,7 +143,7 @@ public struct LaunchFailure: Error, Equatable, Sendable {
         case .namespaces: .userNamespaces
         case .identity: .ids
         case .step(let index): plan.steps.indices.contains(index) ? plan.steps[index].need : .command
-        case .user, .workdir, .capabilities: .rights
+        case .user, .workdir, .capabilities, .landlock: .rights
         case .filter: .filter
         case .command: .command
         }

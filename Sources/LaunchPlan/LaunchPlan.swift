@@ -30,10 +30,12 @@ public struct Execution: Equatable, Sendable {
     /// The user named is not in the map: the command gets a user namespace of its own in which it is.
     public var ownUserNamespace: Bool
     public var capabilities: CapabilitySet
+    /// nil: none of Landlock.
+    public var landlock: LandlockRules?
 
     public static func == (a: Execution, b: Execution) -> Bool {
         a.command == b.command && a.workdir == b.workdir && a.user == b.user
-            && a.ownUserNamespace == b.ownUserNamespace && a.capabilities == b.capabilities
+            && a.ownUserNamespace == b.ownUserNamespace && a.capabilities == b.capabilities && a.landlock == b.landlock
             && a.environment.elementsEqual(b.environment) { $0 == $1 }
     }
 }
@@ -57,6 +59,9 @@ public struct LaunchPlan: Equatable, Sendable {
 
     /// The folder of the host that holds the changes, where they are not in memory.
     public var upperFolder: String? { request.upper?.upper }
+
+    /// What was asked for by name and is left out: said on standard error before the command runs.
+    public private(set) var omissions: [String] = []
 
     private let request: LaunchRequest
     private var slots = 0
@@ -91,6 +96,9 @@ public struct LaunchPlan: Equatable, Sendable {
         for path in policy.masks { steps.append(.hide(path)) }
         steps.append(.enterRoot)
         if policy.readOnly { steps.append(.makeRootReadOnly) }
+        let landlock = try LandlockRules.plan(policy, request.facts, steps)
+        execution.landlock = landlock.rules
+        if let omission = landlock.omission { omissions.append(omission) }
     }
 
     private mutating func newSlot() -> Slot {

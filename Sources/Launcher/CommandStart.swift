@@ -29,17 +29,23 @@ struct CommandStart {
         } catch {
             throw LaunchFailure(.workdir, errno: error.rawValue)
         }
+        let root: Descriptor
+        do throws(Errno) { root = try Descriptor.open("/", [.path, .directory]) } catch {
+            throw LaunchFailure(.workdir, errno: error.rawValue)
+        }
+        // The command's own user may not see all the places of the rules.
+        let wall: LandlockWall? =
+            if let rules = execution.landlock { try LandlockWall.make(rules, root: root) } else { nil }
         let account = try Self.account(execution.user)
         try takeIdentity(account)
         do throws(Errno) {
-            let root = try Descriptor.open("/", [.path, .directory])
             try Process.changeFolder(to: root.openInRoot(execution.workdir, [.path, .directory]))
         } catch { throw LaunchFailure(.workdir, errno: error.rawValue) }
         var environment = execution.environment
         if !environment.contains(where: { $0.name == "HOME" }) { environment.append(("HOME", account.home)) }
         Signals.restoreDefaults()
         // The last before the execution: nobody hears yet of calls that the filter asks about.
-        try giveUpRights(isRoot: account.uid == 0)
+        try giveUpRights(isRoot: account.uid == 0, wall)
         throw execute(environment)
     }
 
@@ -68,7 +74,7 @@ struct CommandStart {
         } catch { throw LaunchFailure(.user, errno: error.rawValue) }
     }
 
-    private func giveUpRights(isRoot: Bool) throws(LaunchFailure) {
+    private func giveUpRights(isRoot: Bool, _ wall: consuming LandlockWall?) throws(LaunchFailure) {
         do throws(Errno) {
             // Only id 0 keeps capabilities over execve(2): none is ever made inheritable.
             if execution.ownUserNamespace { try Capabilities.limitBounding(to: execution.capabilities) }
@@ -76,6 +82,8 @@ struct CommandStart {
             try Namespacing.setNoNewPrivileges()
             try Namespacing.closeOnExecute(from: 3)
         } catch { throw LaunchFailure(.capabilities, errno: error.rawValue) }
+        // Before the filter, which may refuse its calls.
+        try wall?.close()
         do throws(Errno) {
             if let asking {
                 do throws(Errno) {

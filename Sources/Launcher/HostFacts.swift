@@ -11,6 +11,7 @@ extension Facts {
         facts.uid = Process.effectiveUser
         facts.gid = Process.effectiveGroup
         facts.kernel = Kernel.version
+        if policy.landlock != .off { facts.landlockVersion = Landlock.version }
         facts.isTerminal = Kernel.hasTerminal
         facts.environment = Process.environment
         do throws(Errno) { facts.currentFolder = try Process.currentFolder() } catch {}

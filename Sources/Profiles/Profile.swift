@@ -40,6 +40,8 @@ extension Setting {
         case .here, .nested: value != "false"
         // The narrowest there is; any other may be wider than that of a profile below.
         case .seccomp: value != "strict"
+        case .landlock: value != "required"
+        case .tcpConnect, .tcpBind: value != "none"
         default: true
         }
     }

@@ -17,6 +17,9 @@ public enum Option: String, CaseIterable, Sendable, Hashable {
     case capDrop = "cap-drop"
     case capAdd = "cap-add"
     case seccomp, allow, nested
+    case landlock
+    case tcpConnect = "tcp-connect"
+    case tcpBind = "tcp-bind"
     case idMap = "id-map"
     case timeout
     case setup
@@ -178,6 +181,24 @@ extension Option {
                 .flag, .last, .isolation,
                 "let the command make sandboxes of its own; /proc and /sys are shown unmasked",
                 trust: true)
+        case .landlock:
+            Self.make(
+                .required("required|when-available|off"), .last, .isolation,
+                "Landlock's rules beside the mounts: changes beneath the sandbox's own root only, signals and abstract "
+                    + "sockets among its own processes only (default: when-available)",
+                trust: true, choices: ProtectionChoice.allCases.map(\.rawValue))
+        case .tcpConnect:
+            Self.make(
+                .required("PORT|none"), .append, .isolation,
+                "connect to this TCP port, at any address, and to no others but those given likewise; none takes back "
+                    + "all given before (default: any). UDP, so also asking for names, stays as --network has it",
+                trust: true, choices: ["none"])
+        case .tcpBind:
+            Self.make(
+                .required("PORT|none"), .append, .isolation,
+                "bind this TCP port and no others but those given likewise; none takes back all given before "
+                    + "(default: any)",
+                trust: true, choices: ["none"])
         case .idMap:
             Self.make(
                 .required("auto|single|range"), .last, .isolation,

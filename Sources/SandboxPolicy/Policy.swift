@@ -50,6 +50,13 @@ public enum NetworkChoice: String, Equatable, Sendable { case none, host }
 /// What is said of refusals when the command has ended.
 public enum ReportChoice: Equatable, Sendable { case none, text, json }
 
+/// Whether a protection must be there, is wanted where the kernel has it, or is left out.
+public enum ProtectionChoice: String, Equatable, Sendable, CaseIterable {
+    case required
+    case whenAvailable = "when-available"
+    case off
+}
+
 public enum IdentityChoice: String, Equatable, Sendable { case auto, single, range }
 
 public enum FilterChoice: Equatable, Sendable {
@@ -127,6 +134,10 @@ public struct Policy: Equatable, Sendable {
     public var nested = false
     /// Names of the only system calls that are not refused; empty: all that the filter allows.
     public var systemCalls: [String] = []
+    public var landlock = ProtectionChoice.whenAvailable
+    /// The only TCP ports that may be connected to, and bound; nil where that is not restricted.
+    public var tcpConnect: [UInt16]?
+    public var tcpBind: [UInt16]?
     public var identity = IdentityChoice.auto
     /// Seconds.
     public var timeout: Int?
@@ -147,7 +158,8 @@ public struct Policy: Equatable, Sendable {
     /// The lowest level: what holds where nobody says otherwise.
     public static let builtIn = [
         Setting(.hostname, "sandbox", .builtIn), Setting(.network, "none", .builtIn),
-        Setting(.seccomp, "default", .builtIn), Setting(.idMap, "auto", .builtIn),
+        Setting(.seccomp, "default", .builtIn), Setting(.landlock, "when-available", .builtIn),
+        Setting(.idMap, "auto", .builtIn),
     ]
 
     /// Merges `settings`, given in the order of their levels, lowest first.
@@ -166,6 +178,10 @@ public struct Policy: Equatable, Sendable {
         }
         if name != nil, upper != .automatic {
             throw PolicyError("--name keeps changes in the store and --upper elsewhere: give one of the two")
+        }
+        if landlock == .off, tcpConnect != nil || tcpBind != nil {
+            throw PolicyError(
+                "--landlock off leaves out what holds --tcp-connect and --tcp-bind: give one or the other")
         }
         if readOnly, case .folder = upper {
             throw PolicyError("--read-only refuses changes and --upper keeps them: give one of the two")
@@ -199,6 +215,9 @@ public struct Policy: Equatable, Sendable {
         case .seccomp: filter = try Self.filter(setting)
         case .allow: if !allowed.contains(value) { allowed.append(try Self.allowed(setting)) }
         case .nested: nested = value == "true"
+        case .landlock: landlock = try Self.choice(setting)
+        case .tcpConnect: try Self.add(setting, to: &tcpConnect)
+        case .tcpBind: try Self.add(setting, to: &tcpBind)
         case .idMap: identity = try Self.choice(setting)
         case .timeout: timeout = try Self.seconds(setting)
         case .setup:
@@ -213,6 +232,11 @@ public struct Policy: Equatable, Sendable {
         case .quiet: quiet = value == "true"
         case .verbose: verbose = value == "true"
         }
+    }
+
+    /// Somebody asked for Landlock by name: where it can't be had as asked, they are told.
+    public var landlockWasAskedFor: Bool {
+        settings.contains { $0.option == .landlock && $0.origin != .builtIn }
     }
 
     /// A variable given again takes the place of the first.
@@ -363,6 +387,16 @@ extension Policy {
             throw PolicyError(setting, "must be missing, always or never")
         }
         return choice
+    }
+
+    private static func add(_ setting: Setting, to ports: inout [UInt16]?) throws(PolicyError) {
+        if setting.value == "none" {
+            ports = []
+            return
+        }
+        guard setting.value.utf8.allSatisfy({ (48...57).contains($0) }), let port = UInt16(setting.value), port > 0
+        else { throw PolicyError(setting, "must be a port from 1 to 65535, or none") }
+        ports = (ports ?? []) + (ports?.contains(port) == true ? [] : [port])
     }
 
     private static func capabilities(_ setting: Setting) throws(PolicyError) -> CapabilitySet {

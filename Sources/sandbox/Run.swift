@@ -71,6 +71,7 @@ struct Run {
         }
         let filter = try store.filter(policy, identity)
         try upper.record(plan, words: recorded, command: command)
+        if !policy.quiet { for omission in plan.omissions { Message.say(omission) } }
         if policy.verbose { sayPlan(plan) }
         defer { upper.discard(manage) }
         let observing = try Observing(verb, policy, filter, manage)

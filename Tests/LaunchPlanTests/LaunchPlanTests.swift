@@ -141,7 +141,9 @@ struct LaunchPlanTests {
     }
 
     @Test func failuresKeepTheirMeaningOverThePipe() throws {
-        for stage in [LaunchStage.namespaces, .identity, .step(3), .user, .workdir, .capabilities, .filter, .command] {
+        for stage in [
+            LaunchStage.namespaces, .identity, .step(3), .user, .workdir, .capabilities, .landlock, .filter, .command,
+        ] {
             let failure = LaunchFailure(stage, errno: 13, object: "a b")
             #expect(LaunchFailure(encoded: failure.encoded) == failure)
         }

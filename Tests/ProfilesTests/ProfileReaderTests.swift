@@ -101,6 +101,8 @@ struct ProfileReaderTests {
         (.seccomp, "build", true), (.seccomp, "/f", true),
         (.nested, "true", true), (.nested, "false", false), (.allow, "bpf", true), (.readOnly, "false", false),
         (.env, "A=1", true), (.capDrop, "ALL", false), (.setup, "alpine=true", true),
+        (.landlock, "required", false), (.landlock, "when-available", true), (.tcpConnect, "none", false),
+        (.tcpConnect, "443", true),
     ])
     func knowsWhichValuesOpenTheSandbox(_ option: Option, _ value: String, _ opens: Bool) {
         #expect(Setting(option, value, .builtIn).opens == opens)

@@ -90,6 +90,8 @@ struct PolicyTests {
         (.tmpfs, "/x:size=0"), (.tmpfs, "/x:mode=1"), (.bind, ""), (.bind, "/a:/b:/c"), (.bind, "/a:b"), (.env, "=x"),
         (.network, "bridge"), (.idMap, "two"), (.capAdd, "cap_x"), (.setup, "alpine"), (.name, ".x"), (.name, "a/b"),
         (.explain, "yaml"), (.seccomp, "strct"), (.allow, "no_such_call"), (.allow, ""), (.allow, "mount,bpf"),
+        (.landlock, "on"), (.tcpConnect, "0"), (.tcpConnect, "65536"), (.tcpBind, "+1"),
+        (.tcpBind, ""),
     ])
     func badValuesNameTheOption(_ option: Option, _ value: String) {
         let error = #expect(throws: PolicyError.self) { try policy([Setting(option, value, .commandLine)]) }

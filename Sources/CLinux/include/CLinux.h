@@ -102,6 +102,33 @@ int sb_send_descriptor(int socket, int descriptor);
 int sb_receive_descriptor(int socket);
 static inline int sb_socket_pair(int *ends) { return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends); }
 
+// landlock(7). The structures are ours: those of the kernel's headers lack what came after them. A kernel that knows
+// less takes what is longer where the rest is zero.
+// The numbers are those of every architecture.
+enum { SB_LANDLOCK_CREATE_RULESET = 444, SB_LANDLOCK_ADD_RULE = 445, SB_LANDLOCK_RESTRICT_SELF = 446 };
+struct sb_landlock_ruleset {
+    uint64_t handled_access_fs, handled_access_net, scoped;
+};
+static inline int sb_landlock_version(void) { return (int)syscall(SB_LANDLOCK_CREATE_RULESET, NULL, 0, 1U); }
+static inline int sb_landlock_create_ruleset(uint64_t files, uint64_t network, uint64_t scopes) {
+    struct sb_landlock_ruleset ruleset = {files, network, scopes};
+    return (int)syscall(SB_LANDLOCK_CREATE_RULESET, &ruleset, sizeof ruleset, 0U);
+}
+static inline int sb_landlock_allow_beneath(int ruleset, int fd, uint64_t rights) {
+    struct {
+        uint64_t allowed_access;
+        int32_t parent_fd;
+    } __attribute__((packed)) rule = {rights, fd};
+    return (int)syscall(SB_LANDLOCK_ADD_RULE, ruleset, 1, &rule, 0U);
+}
+static inline int sb_landlock_allow_port(int ruleset, uint64_t port, uint64_t rights) {
+    struct {
+        uint64_t allowed_access, port;
+    } rule = {rights, port};
+    return (int)syscall(SB_LANDLOCK_ADD_RULE, ruleset, 2, &rule, 0U);
+}
+static inline int sb_landlock_restrict_self(int ruleset) { return (int)syscall(SB_LANDLOCK_RESTRICT_SELF, ruleset, 0U); }
+
 // glibc's wrappers of these change the credentials of every thread and keep their own lists; here there is one thread.
 static inline int sb_setresuid(uid_t id) { return (int)syscall(SYS_setresuid, id, id, id); }
 static inline int sb_setresgid(gid_t id) { return (int)syscall(SYS_setresgid, id, id, id); }
@@ -186,6 +213,11 @@ enum {
     SB_FSCONFIG_SET_FLAG = 0,
     SB_FSCONFIG_SET_STRING = 1,
     SB_FSCONFIG_CREATE = 6,
+    SB_SYS_SOCKET = SYS_socket,
+    SB_SYS_SENDTO = SYS_sendto,
+    SB_SYS_SENDMSG = SYS_sendmsg,
+    SB_SYS_SENDMMSG = SYS_sendmmsg,
+    SB_SYS_IO_URING_SETUP = SYS_io_uring_setup,
     SB_EFD_CLOEXEC = EFD_CLOEXEC,
     SB_SYNC_FILE_RANGE_WRITE = SYNC_FILE_RANGE_WRITE,
     SB_SI_USER = SI_USER,
