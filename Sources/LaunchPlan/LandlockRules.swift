@@ -46,8 +46,6 @@ public struct FileRule: Equatable, Sendable {
     public enum Place: Equatable, Sendable {
         /// A path inside.
         case path(String)
-        /// The sandbox's POSIX message queues, which mq_open(3) opens as files of a mount of the kernel's own.
-        case messageQueues
         /// What descriptors 0, 1 and 2 stand for, in the way they are open: for `/dev/stdout`.
         case standardDescriptors
     }
@@ -102,11 +100,15 @@ public struct LandlockRules: Equatable, Sendable {
                     ? ": nothing is held by it" : ": signals and abstract sockets are not held by it")
         }
         var rules = LandlockRules()
-        if version >= Version.files, !LaunchPlan.commandMayMount(policy) { rules.holdFiles(version, facts, steps) }
+        if holdsFiles(policy, facts) { rules.holdFiles(version, facts, steps) }
         rules.isScoped = version >= Version.scopes
         rules.tcpConnect = policy.tcpConnect
         rules.tcpBind = policy.tcpBind
         return (rules == LandlockRules() ? nil : rules, omission)
+    }
+
+    static func holdsFiles(_ policy: Policy, _ facts: Facts) -> Bool {
+        policy.landlock != .off && facts.landlockVersion >= Version.files && !LaunchPlan.commandMayMount(policy)
     }
 
     private static func missing(_ version: Int) -> String {
@@ -117,6 +119,9 @@ public struct LandlockRules: Equatable, Sendable {
 }
 
 extension LaunchPlan {
+    /// Where the sandbox's message queues stand (mq_overview(7)), if Landlock's rules have to name them.
+    static let messageQueues = "/dev/mqueue"
+
     /// Rights over files and mounting exclude each other: whoever is held by any of them can't change mounts at all.
     static func commandMayMount(_ policy: Policy) -> Bool {
         policy.capabilities.contains(.cap_sys_admin) || policy.nested || policy.allowed.contains("mount")
@@ -137,7 +142,8 @@ extension LandlockRules {
             heldFiles = known
             for place in places { allow(.path(place.path), place.rights) }
         }
-        allow(.messageQueues, [.write, .truncate])
+        // mq_open(3) opens files of a mount of the kernel's own, which leads to no root: only its own folder can be named.
+        allow(.path(LaunchPlan.messageQueues), [.write, .truncate])
         allow(.standardDescriptors, .ofFiles)
     }
 
@@ -206,7 +212,6 @@ extension FileRule.Place: CustomStringConvertible {
         switch self {
         case .path("/"): "beneath /"
         case .path(let path): "beneath \(path)"
-        case .messageQueues: "message queues"
         case .standardDescriptors: "descriptors 0, 1 and 2, as they are open"
         }
     }

@@ -309,6 +309,9 @@ extension LaunchPlan {
             .mount(.tmpfs, at: "/dev/shm", options: safe, data: [("mode", "1777")]),
             .mount(.tmpfs, at: "/tmp", options: [.noSetID, .noDevices], data: [("mode", "1777")]),
         ]
+        if LandlockRules.holdsFiles(request.policy, request.facts) {
+            steps.append(.mount(.mqueue, at: Self.messageQueues, options: safe, data: []))
+        }
         // A sysfs shows the network namespace it is mounted in, and only its owner may mount one.
         if request.policy.network == .none {
             steps.append(.enterNetwork)

@@ -22,7 +22,7 @@ public enum UpperFolder: Equatable, Sendable {
 
 /// The kernel file systems a sandbox gets of its own.
 public enum KernelFileSystem: String, Equatable, Sendable {
-    case proc, sysfs, tmpfs, devpts
+    case proc, sysfs, tmpfs, devpts, mqueue
 }
 
 /// Mount options (mount(2)), as the mount API names them.

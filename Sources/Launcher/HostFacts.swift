@@ -69,8 +69,8 @@ extension Facts {
     private static func firstFree() -> UInt32 {
         var free: UInt32 = 100_000
         for path in ["/etc/subuid", "/etc/subgid"] {
-            forEachRecord(of: path) { field in
-                guard let first = number(field(1)), let count = number(field(2)) else { return }
+            forEachRecord(of: path) { line in
+                guard let first = line.number(1), let count = line.number(2) else { return }
                 let (end, overflow) = first.addingReportingOverflow(count)
                 if !overflow, end > free, end < UInt32.max - 65536 { free = end }
             }
@@ -101,8 +101,7 @@ extension Facts {
 
     /// The ids of a map of proc_pid_uid_map(5), one run for each line.
     private static func runs(_ path: String) -> [(first: UInt32, count: UInt32)] {
-        (Files.text(path) ?? "").split(separator: "
-").compactMap { line in
+        (Files.text(path) ?? "").split(separator: "\n").compactMap { line in
             let numbers = line.split(separator: " ").compactMap { UInt32($0) }
             return numbers.count == 3 ? (numbers[0], numbers[2]) : nil
         }

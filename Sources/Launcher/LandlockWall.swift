@@ -41,11 +41,6 @@ struct LandlockWall: ~Copyable {
             // What a mask has covered is no place to write to.
             do throws(Errno) { place = try root.openInRoot(path, [.path]) } catch .noEntry { return }
             try ruleset.allow(rights, beneath: place)
-        case .messageQueues:
-            let queues: Descriptor
-            // A kernel may be without them.
-            do throws(Errno) { queues = try Mounts.create("mqueue", parameters: [], attributes: []) } catch { return }
-            try ruleset.allow(rights, beneath: queues)
         case .standardDescriptors:
             for number: Int32 in 0...2 { try ruleset.allow(rights, standardDescriptor: number) }
         }

@@ -195,8 +195,11 @@ extension StepWalker {
     private mutating func mount(
         _ kind: KernelFileSystem, _ path: String, _ options: MountOptions, _ data: [(String, String)]
     ) throws(Errno) {
-        let mount = SharedDescriptor(
-            try Mounts.create(kind.rawValue, parameters: data, attributes: options.attributes))
+        let mount: SharedDescriptor
+        do throws(Errno) {
+            mount = SharedDescriptor(
+                try Mounts.create(kind.rawValue, parameters: data, attributes: options.attributes))
+        } catch .noDevice where kind == .mqueue { return }  // A kernel without message queues.
         try attach(mount, path, isFile: false)
         if path == "/dev" { devices = mount }
     }

@@ -23,6 +23,7 @@ public struct Errno: Error, Equatable, Hashable, Sendable {
     public static let loop = Errno(ELOOP)
     public static let notEmpty = Errno(ENOTEMPTY)
     public static let wouldBlock = Errno(EAGAIN)
+    public static let noDevice = Errno(ENODEV)
     public static let notSupported = Errno(EOPNOTSUPP)
     public static let readOnly = Errno(EROFS)
     public static let busy = Errno(EBUSY)

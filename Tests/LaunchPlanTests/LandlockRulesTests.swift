@@ -28,7 +28,7 @@ struct LandlockRulesTests {
     /// The paths that may be written to.
     private func paths(_ rules: LandlockRules?) -> [String] {
         (rules?.fileRules ?? []).compactMap {
-            if case .path(let path) = $0.place, $0.rights.contains(.write) { path } else { nil }
+            if case .path(let path) = $0.place, path != "/dev/mqueue", $0.rights.contains(.write) { path } else { nil }
         }
     }
 
@@ -38,7 +38,7 @@ struct LandlockRulesTests {
             rules.fileRules == [
                 FileRule(place: .path("/"), rights: [.write, .make, .remove, .refer]),
                 FileRule(place: .path("/dev"), rights: .control),
-                FileRule(place: .messageQueues, rights: .write),
+                FileRule(place: .path("/dev/mqueue"), rights: .write),
                 FileRule(place: .standardDescriptors, rights: [.write, .control]),
             ])
         #expect(rules.isScoped)
@@ -86,6 +86,10 @@ struct LandlockRulesTests {
     @Test func whoMayMountIsNotHeldByFiles() throws {
         let rules = try #require(try rules([line(.capAdd, "cap_sys_admin")]))
         #expect(rules.heldFiles.isEmpty && rules.fileRules.isEmpty && rules.isScoped)
+        func mountsQueues(_ settings: [Setting]) throws -> Bool {
+            try plan(settings).steps.contains { if case .mount(.mqueue, _, _, _) = $0 { true } else { false } }
+        }
+        #expect(try mountsQueues([]) && !mountsQueues([line(.capAdd, "cap_sys_admin")]))
     }
 
     @Test func requiredIsAnErrorWhereSomethingIsMissing() throws {
