@@ -105,9 +105,11 @@ let package = Package(
             name: "ImageStoreTests", dependencies: ["ImageStore", "Checksums", "LinuxSystem", "SandboxPolicy"],
             swiftSettings: strict),
         .testTarget(name: "DecompressionTests", dependencies: ["Decompression"], swiftSettings: strict),
+        // A folder with a root file system, and the built binary started in it.
+        .target(name: "TestWorld", dependencies: ["LinuxSystem"], path: "Tests/TestWorld", swiftSettings: strict),
         // Runs the built binary and looks at the world from inside.
         .testTarget(
-            name: "LauncherTests", dependencies: ["LinuxSystem", "SandboxPolicy"], exclude: ["decisions.c", "refuse-calls.py"],
+            name: "LauncherTests", dependencies: ["TestWorld", "LinuxSystem", "SandboxPolicy"], exclude: ["decisions.c", "refuse-calls.py"],
             swiftSettings: strict),
         // Kills, full disks and crowds, against the built binaries.
         .testTarget(name: "ImageFaultTests", dependencies: ["LinuxSystem"], swiftSettings: strict),

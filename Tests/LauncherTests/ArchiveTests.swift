@@ -1,6 +1,7 @@
 // Archives that lie, and archives that don't.
 
 import Foundation
+import TestWorld
 import Testing
 
 struct ArchiveTests {

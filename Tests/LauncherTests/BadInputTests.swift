@@ -1,6 +1,7 @@
 // Bad input: one line that says what, why and what to do; the right exit status; nothing left behind.
 
 import Foundation
+import TestWorld
 import Testing
 
 struct BadInputTests {

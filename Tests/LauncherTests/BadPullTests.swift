@@ -2,6 +2,7 @@
 
 import Foundation
 import LinuxSystem
+import TestWorld
 import Testing
 
 /// The registry of Tests/RegistryTests that does what it is told, with what an OCI layout of make-image holds.

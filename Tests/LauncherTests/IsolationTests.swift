@@ -1,6 +1,7 @@
 // What a command sees and may do, looked at from inside.
 
 import Foundation
+import TestWorld
 import Testing
 
 struct IsolationTests {

@@ -2,6 +2,7 @@
 
 import Foundation
 import LinuxSystem
+import TestWorld
 import Testing
 
 /// An image registry for one test: Debian's docker-registry on a port of its own.
@@ -128,7 +129,7 @@ func layer(_ path: String, _ content: String) -> String { #"[{"path": "\#(path)"
         try world.sandbox(["run"] + options + [name, "cat", "/who"], environment: environment)
     }
 
-    @Test(.enabled(if: World.alpine != nil, World.noShared)) func alpineIsPulledAndRun() throws {
+    @Test(.enabled(if: World.alpine != nil, Comment(rawValue: World.noShared))) func alpineIsPulledAndRun() throws {
         let registry = try LoopbackRegistry(world)
         try world.sh("gzip -dc '\(try #require(World.alpine))' >alpine.tar")
         try registry.serve(world, "alpine", #"{"tag": "3.20", "layers": [{"tar": "alpine.tar"}]}"#)

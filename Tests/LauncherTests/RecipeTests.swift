@@ -1,9 +1,10 @@
 // The whole recipe on a real Alpine, with a signed package repository on loopback.
 
 import Foundation
+import TestWorld
 import Testing
 
-@Suite(.enabled(if: World.shared != nil, World.noShared))
+@Suite(.enabled(if: World.shared != nil, Comment(rawValue: World.noShared)))
 final class RecipeTests {
     let world: World
     private let server: Running

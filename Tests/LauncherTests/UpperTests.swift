@@ -1,6 +1,7 @@
 // Layers, binds, and where changes go.
 
 import Foundation
+import TestWorld
 import Testing
 
 struct UpperTests {

@@ -2,20 +2,19 @@
 
 import Foundation
 import LinuxSystem
-import Testing
 
-struct Outcome {
-    let status: Int32
-    let output: String
-    let errors: String
+public struct Outcome {
+    public let status: Int32
+    public let output: String
+    public let errors: String
 
-    var lines: [String] { output.split(separator: "\n").map(String.init) }
+    public var lines: [String] { output.split(separator: "\n").map(String.init) }
 }
 
-final class World: Sendable {
-    let folder: String
+public final class World: Sendable {
+    public let folder: String
 
-    init() throws {
+    public init() throws {
         let template = FileManager.default.temporaryDirectory.path + "/sandbox-test-XXXXXX"
         var path = Array(template.utf8CString)
         guard mkdtemp(&path) != nil else { throw Errno.current }
@@ -28,82 +27,83 @@ final class World: Sendable {
         _ = try? sh("chmod -R u+rwX . 2>/dev/null; '\(Self.manage)' __remove-tree '\(folder)'")
     }
 
-    var home: String { folder + "/home" }
-    var root: String { folder + "/root" }
+    public var home: String { folder + "/home" }
+    public var root: String { folder + "/root" }
 
     /// The launcher that was installed for the tests, or the one built beside them.
-    static let binary: String = {
+    public static let binary: String = {
         if let path = ProcessInfo.processInfo.environment["SANDBOX_BINARY"] { return path }
         let own = (try? LinuxSystem.Process.ownExecutable()) ?? ""
         return own.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 } + "/sandbox"
     }()
 
-    static var manage: String {
+    public static var manage: String {
         let installed = binary.replacingOccurrences(of: "/bin/sandbox", with: "/libexec/sandbox/sandbox-manage")
         return installed == binary ? binary + "-manage" : installed
     }
 
     /// The folder of fixtures beside the checkout, or nil.
-    static let shared: String? = {
+    public static let shared: String? = {
         let environment = ProcessInfo.processInfo.environment
         if let path = environment["SANDBOX_SHARED"], !path.isEmpty { return path }
         let path = URL(fileURLWithPath: #filePath + "/../../../../shared").standardized.path
         return FileManager.default.fileExists(atPath: path + "/fixtures") ? path : nil
     }()
 
-    static var alpine: String? { shared.map { $0 + "/fixtures/alpine-minirootfs-3.20.3-x86_64.tar.gz" } }
-    static let noShared: Comment = "needs the fixtures folder beside the checkout (SANDBOX_SHARED)"
+    public static var alpine: String? { shared.map { $0 + "/fixtures/alpine-minirootfs-3.20.3-x86_64.tar.gz" } }
+    public static let noShared = "needs the fixtures folder beside the checkout (SANDBOX_SHARED)"
 
     /// A root file system of one static busybox with all its names.
-    func makeRoot() throws {
-        try sh(
-            """
-            mkdir -p root/bin root/etc root/tmp && cp /bin/busybox root/bin/ &&
-            for name in $(/bin/busybox --list); do [ $name = busybox ] || ln -s busybox root/bin/$name; done
-            printf 'root:x:0:0:root:/root:/bin/sh\\nuser:x:1000:1000::/home/user:/bin/sh\\n' >root/etc/passwd
-            printf 'root:x:0:\\nuser:x:1000:\\nextra:x:1001:user\\n' >root/etc/group
-            """)
+    public func makeRoot() throws {
+        for name in ["bin", "etc", "tmp"] { try Files.makeDirectories(root + "/" + name, mode: 0o755) }
+        try sh("cp /bin/busybox root/bin/")
+        let bin = try Descriptor.open(root + "/bin", [.readOnly, .directory])
+        for name in try sh("/bin/busybox --list").lines where name != "busybox" {
+            try bin.makeSymlink(name, to: "busybox")
+        }
+        try write("root/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n")
+        try write("root/etc/group", "root:x:0:\nuser:x:1000:\nextra:x:1001:user\n")
     }
 
     /// Runs `sandbox` with these words, from the world's folder.
-    func sandbox(_ words: [String], environment: [String: String] = [:]) throws -> Outcome {
+    public func sandbox(_ words: [String], environment: [String: String] = [:]) throws -> Outcome {
         try start(Self.binary, words, environment: environment).finish()
     }
 
     /// `sandbox run OPTIONS ./root sh -c SCRIPT`.
-    func run(_ options: [String], _ script: String) throws -> Outcome {
+    public func run(_ options: [String], _ script: String) throws -> Outcome {
         try sandbox(["run"] + options + ["./root", "sh", "-c", script])
     }
-    func run(_ script: String) throws -> Outcome { try run([], script) }
+    public func run(_ script: String) throws -> Outcome { try run([], script) }
 
     @discardableResult
-    func sh(_ script: String, environment: [String: String] = [:]) throws -> Outcome {
+    public func sh(_ script: String, environment: [String: String] = [:]) throws -> Outcome {
         try start("/bin/bash", ["-c", script], environment: environment).finish()
     }
 
-    func start(_ program: String, _ words: [String], environment: [String: String] = [:]) throws -> Running {
+    public func start(_ program: String, _ words: [String], environment: [String: String] = [:]) throws -> Running {
         try Running(self, program, words, environment)
     }
 
-    func write(_ path: String, _ text: String) throws {
+    public func write(_ path: String, _ text: String) throws {
         let whole = folder + "/" + path
         try Files.makeDirectories(String(whole[..<(whole.lastIndex(of: "/") ?? whole.startIndex)]))
         try Data(text.utf8).write(to: URL(fileURLWithPath: whole))
     }
 
     /// Names, kinds, modes, times and contents of a tree, in one comparable text.
-    func fingerprint(_ path: String) throws -> String {
+    public func fingerprint(_ path: String) throws -> String {
         try sh("cd \(path) && find . -printf '%p %y %m %T@ %l\\n' | sort; find . -type f -exec sha256sum {} + | sort")
             .output
     }
 }
 
 /// A started program; its output goes to files, so that none of it can block.
-final class Running: Sendable {
-    let id: Int32
+public final class Running: Sendable {
+    public let id: Int32
     private let base: String
 
-    init(_ world: World, _ program: String, _ words: [String], _ environment: [String: String]) throws {
+    public init(_ world: World, _ program: String, _ words: [String], _ environment: [String: String]) throws {
         base = world.folder + "/out-" + UUID().uuidString
         let output = try Descriptor.open(base + ".1", [.writeOnly, .create], mode: 0o600)
         let errors = try Descriptor.open(base + ".2", [.writeOnly, .create], mode: 0o600)
@@ -117,10 +117,10 @@ final class Running: Sendable {
             input: input.raw)
     }
 
-    var outputSoFar: String { Files.text(base + ".1") ?? "" }
+    public var outputSoFar: String { Files.text(base + ".1") ?? "" }
 
     /// Waits until the program has printed `text`.
-    func waitForOutput(_ text: String) throws {
+    public func waitForOutput(_ text: String) throws {
         for _ in 0..<500 {
             if outputSoFar.contains(text) { return }
             usleep(20_000)
@@ -128,9 +128,9 @@ final class Running: Sendable {
         throw Errno.noData
     }
 
-    func signal(_ number: Int32) { LinuxSystem.Process.kill(id, number) }
+    public func signal(_ number: Int32) { LinuxSystem.Process.kill(id, number) }
 
-    func finish() throws -> Outcome {
+    public func finish() throws -> Outcome {
         Outcome(
             status: try LinuxSystem.Process.wait(for: id).shellStatus,
             output: String(decoding: try Files.read(base + ".1"), as: UTF8.self),
@@ -139,7 +139,7 @@ final class Running: Sendable {
 }
 
 /// Ids of processes of this machine whose command line contains `text`.
-func processes(with text: String) -> [Int32] {
+public func processes(with text: String) -> [Int32] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
     return names.compactMap { Int32($0) }.filter {
         let words = (Files.text("/proc/\($0)/cmdline") ?? "").replacingOccurrences(of: "\u{0}", with: " ")
