@@ -111,6 +111,10 @@ let package = Package(
         .testTarget(
             name: "LauncherTests", dependencies: ["TestWorld", "LinuxSystem", "SandboxPolicy"], exclude: ["decisions.c", "refuse-calls.py"],
             swiftSettings: strict),
+        // Ways out of a sandbox, each tried, and each seen to work where the protection is off.
+        .testTarget(
+            name: "AdversarialTests", dependencies: ["TestWorld", "LinuxSystem"],
+            exclude: ["programs"], swiftSettings: strict),
         // Kills, full disks and crowds, against the built binaries.
         .testTarget(name: "ImageFaultTests", dependencies: ["LinuxSystem"], swiftSettings: strict),
         .testTarget(
