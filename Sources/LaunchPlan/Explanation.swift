@@ -37,7 +37,7 @@ public struct Explanation {
         lines.append("namespaces")
         lines.append("  " + plan.namespaces.names.joined(separator: " "))
         lines.append("steps")
-        for (index, step) in plan.steps.enumerated() { lines.append("  \(index + 1). \(step)") }
+        for (index, step) in plan.steps.enumerated() { lines.append("  \(index + 1). " + escaped(step.description)) }
         lines.append("command")
         lines.append("  " + plan.execution.command.map(quoted).joined(separator: " "))
         lines.append("  in \(shown(plan.execution.workdir))")

@@ -152,7 +152,7 @@ public struct LaunchFailure: Error, Equatable, Sendable {
     private func stepDiagnosis(
         _ step: Step, _ plan: LaunchPlan, _ limits: HostLimits, _ reason: String
     ) -> Diagnosis {
-        let what = "\(step)\(object.isEmpty ? "" : " (\(quoted(object)))")"
+        let what = "\(escaped(step.description))\(object.isEmpty ? "" : " (\(quoted(object)))")"
         let failed = "can't \(what): \(reason)"
         func because(_ why: String, _ remedy: String) -> Diagnosis { Diagnosis(failed + ": " + why, Remedy(remedy)) }
         func advice(_ remedy: String) -> Diagnosis { Diagnosis(failed, Remedy(remedy)) }

@@ -150,7 +150,7 @@ struct Run {
 
     private func sayPlan(_ plan: LaunchPlan) {
         Message.say("namespaces: " + plan.namespaces.names.joined(separator: " "))
-        for step in plan.steps { Message.say("\(step)") }
+        for step in plan.steps { Message.say(escaped(step.description)) }
         Message.say("run " + plan.execution.command.map(quoted).joined(separator: " "))
     }
 
