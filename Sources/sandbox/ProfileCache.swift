@@ -13,7 +13,7 @@ struct ProfileCache {
         let key = [name, try Process.currentFolder(), manage.places.configuration, manage.installation.profiles]
         let path = manage.places.profileCache + "/" + Places.key(key.joined(separator: "\u{0}"))
         if let settings = fresh(path) { return settings }
-        try manage.run(["__settings", name, path])
+        try manage.run(["__settings", "--", name, path])
         guard let file = read(path) else { throw RunError("the profile \(quoted(name)) could not be prepared") }
         return file.settings
     }

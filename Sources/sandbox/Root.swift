@@ -31,7 +31,7 @@ struct Root {
         }
         if pull == .never { throw RunError("image \(quoted(word)) not found" + hint(word, manage.places)) }
         try manage.run(
-            ["__pull", "--pull", pull.rawValue] + (platform.map { ["--platform", $0] } ?? [])
+            ["__pull", "--pull", pull.rawValue] + (platform.map { ["--platform=" + $0] } ?? [])
                 + (settings.contains { $0.option == .quiet && $0.value == "true" } ? ["--quiet"] : []) + ["--", word])
         guard let record = record(reference, manage) else {
             throw RunError("image \(quoted(word)) was removed meanwhile; try again")

@@ -54,8 +54,8 @@ struct Store {
         let folder = places.setup + "/" + Places.key(identity.joined(separator: "\u{0}"))
         try lease.hold([folder], mark: "/done") {
             var words = ["__setup", folder, "--id-map", mode.rawValue, "--network", policy.setup.network.rawValue]
-            if let unless = policy.setup.unless { words += ["--unless", unless] }
-            for (distribution, command) in policy.setup.commands { words += ["--on", distribution + "=" + command] }
+            if let unless = policy.setup.unless { words.append("--unless=" + unless) }
+            for (distribution, command) in policy.setup.commands { words.append("--on=\(distribution)=\(command)") }
             for layer in policy.layers { words += ["--layer", layer] }
             if policy.quiet { words.append("--quiet") }
             for folder in source.folders { words += ["--lower", folder] }
