@@ -53,6 +53,14 @@ public struct FileStatus: Sendable, Equatable {
     /// The permission bits, with set-user-id, set-group-id and sticky.
     public var permissions: mode_t { mode & 0o7777 }
 
+    /// Why someone else than this user and root may change it, or nil where nobody may.
+    public var stranger: String? {
+        if owner != Process.effectiveUser, owner != 0 { return "belongs to user \(owner)" }
+        // A group of the user's own (umask 002) is nobody else.
+        let ownGroup = owner == Process.effectiveUser && group == Process.effectiveGroup
+        return permissions & 0o002 != 0 || (permissions & 0o020 != 0 && !ownGroup) ? "can be written by others" : nil
+    }
+
     /// True for the same file at the same moment: what a cache compares. Changes with content, mode and owner.
     public var stamp: String { "\(device):\(inode):\(size):\(modified):\(changed)" }
 

@@ -43,6 +43,13 @@ public struct Places: Equatable, Sendable {
     /// Project profiles that the user trusts: one file name for each.
     public var trust: String { configuration + "/trust" }
 
+    /// What is found in these is believed: they must be the user's, and nobody else may write them.
+    public var all: [String] { [data, cache, configuration] }
+    public static func refusal(_ folder: String, _ reason: String) -> String {
+        "the folder \(quoted(folder)) \(reason), and what is kept there is believed; make it yours alone, or name "
+            + "another with XDG_DATA_HOME, XDG_CACHE_HOME or XDG_CONFIG_HOME"
+    }
+
     /// The unpacked tree of one layer.
     /// - Parameter digest: of its uncompressed archive.
     public func layer(_ digest: Digest, _ mode: IdentityMode) -> String { "\(layers)/\(digest.hex).\(mode.rawValue)" }

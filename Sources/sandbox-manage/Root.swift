@@ -118,12 +118,18 @@ struct Surroundings {
     let installation: Installation
     let currentFolder: String
 
-    /// - Throws: where the current folder or the program's own path can't be told.
+    /// - Throws: where the current folder or the program's own path can't be told, or a folder of this program's is
+    ///   open to others.
     init() throws(SurroundingsError) {
         home = Self.home
         places = Places(
             home: home, dataHome: Process.environment("XDG_DATA_HOME"),
             cacheHome: Process.environment("XDG_CACHE_HOME"), configHome: Process.environment("XDG_CONFIG_HOME"))
+        for folder in places.all {
+            let status: FileStatus
+            do { status = try FileStatus.of(folder) } catch { continue }
+            if let reason = status.stranger { throw .foreign(Places.refusal(folder, reason)) }
+        }
         let executable: String
         do { executable = try Process.ownExecutable() } catch { throw .noExecutable(error) }
         installation = Installation(executable: executable) { FileStatus.stamp(of: $0) != "-" }
@@ -152,11 +158,14 @@ struct Surroundings {
 enum SurroundingsError: Error, CustomStringConvertible {
     case noExecutable(Errno)
     case noCurrentFolder(Errno)
+    /// A folder of this program's that another user may fill.
+    case foreign(String)
 
     var description: String {
         switch self {
         case .noExecutable(let errno): "can't tell where this program is: /proc/self/exe: \(errno); is /proc mounted?"
         case .noCurrentFolder(let errno): "can't tell the current folder: \(errno); change to one that exists"
+        case .foreign(let text): text
         }
     }
 }

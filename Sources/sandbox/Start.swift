@@ -13,6 +13,7 @@ enum Start {
             let offset = verb == .learn ? 3 : 2
             let line = try CommandWords(Array(words.dropFirst(offset)))
             if line.help { manage.replaceThisProcess([words[0], "help", verb.rawValue]) }
+            try manage.checkPlaces()
             return try Run(verb, line, offset: offset, manage).run()
         } catch RunError.said {
             return 125
