@@ -16,10 +16,12 @@ struct HostileImageTests {
     }
 
     enum Place: String, CaseIterable {
-        case dev, null = "dev/null", console = "dev/console", pts = "dev/pts", proc, processes = "proc/self", sys, etc
-        case resolver = "etc/resolv.conf", workdir = "work", bind = "mnt/target", entrypoint = "bin/command"
+        case dev, null = "dev/null", console = "dev/console", pts = "dev/pts", proc, processes = "proc/self", sys, etc,
+            tmp, bindParent = "mnt"
+        case resolver = "etc/resolv.conf", workdir = "work", bind = "mnt/target", entrypoint = "bin/command", accounts =
+            "etc/passwd"
 
-        var isFile: Bool { [.null, .console, .resolver, .entrypoint].contains(self) }
+        var isFile: Bool { [.null, .console, .resolver, .entrypoint, .accounts].contains(self) }
     }
 
     enum Kind: CaseIterable { case link, climbingLink, loop, fifo, file }
@@ -48,7 +50,9 @@ struct HostileImageTests {
         let outcome = try world.start(
             "/usr/bin/timeout",
             ["-s", "KILL", "30", World.binary, "run", "--bind", "./shown:/mnt/target"]
-                + (place == .workdir ? ["--workdir", "/work"] : []) + ["./root", command, "-c", script]
+                + (place == .workdir ? ["--workdir", "/work"] : []) + (place == .accounts ? ["--user", "user"] : []) + [
+                    "./root", command, "-c", script,
+                ]
         ).finish()
         #expect(!outcome.output.contains("secret") && !outcome.errors.contains("secret"))
         if outcome.status == 0 {
@@ -71,5 +75,16 @@ struct HostileImageTests {
         case .loop: #expect(try world.sh("cat \(path)").status != 0)
         case .file: #expect(try world.sh("mkdir -p \(path)").status != 0)
         }
+    }
+
+    /// Who the command runs as is read from files of the image's.
+    @Test func accountFilesThatLeadOut() throws {
+        try world.write("fake", "root:x:0:0::/from-outside:/bin/sh\n")
+        for link in ["/proc/self/fd/3/../../../../../../..\(world.folder)/fake", world.folder + "/fake"] {
+            try world.sh("ln -sf \(link) root/etc/passwd")
+            let outcome = try world.run(["--upper", "disk", "--user", "0"], "echo $HOME")
+            #expect(!outcome.output.contains("from-outside") && outcome.saysOneLineAtMost)
+        }
+        #expect(try world.sh("cat root/etc/passwd").output.contains("from-outside"))
     }
 }
