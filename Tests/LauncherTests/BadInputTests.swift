@@ -105,16 +105,6 @@ struct BadInputTests {
         #expect(try world.sh(ownMounts).output == mounts)
     }
 
-    @Test func controlCharactersNeverReachTheTerminal() throws {
-        for words in [
-            ["run", "\u{1b}[31mred", "true"], ["run", "./root", "\u{1b}]0;x\u{7}"], ["\u{1b}[2J"],
-            ["run", "--\u{1b}[1m"],
-        ] {
-            let outcome = try world.sandbox(words)
-            #expect(!outcome.errors.contains("\u{1b}") && !outcome.errors.isEmpty)
-        }
-    }
-
     @Test func userNamespacesDisabled() throws {
         let outcome = try world.sh(
             "unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces && exec \"$SANDBOX\" run --id-map single ./root true'"

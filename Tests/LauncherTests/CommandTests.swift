@@ -47,30 +47,6 @@ struct CommandTests {
         #expect(outcome.output.isEmpty)
     }
 
-    @Test func nothingOutlivesTheCommand() throws {
-        let mark = "98\(Int.random(in: 100_000...999_999))"
-        _ = try world.run("sleep \(mark) & exit 0")
-        #expect(processes(with: "sleep \(mark)").isEmpty)
-    }
-
-    @Test func nothingOutlivesAKilledLauncher() throws {
-        let mark = "97\(Int.random(in: 100_000...999_999))"
-        let running = try world.start(
-            World.binary, ["run", "./root", "sh", "-c", "trap '' TERM HUP; echo ready; sleep \(mark)"])
-        try running.waitForOutput("ready")
-        running.signal(SIGKILL)
-        _ = try running.finish()
-        for _ in 0..<100 where !processes(with: "sleep \(mark)").isEmpty { usleep(20_000) }
-        #expect(processes(with: mark).isEmpty)
-    }
-
-    @Test(arguments: ["sleep 30", "trap '' TERM; while :; do sleep 0.1; done"])
-    func aTimeLimitEndsIt(_ script: String) throws {
-        let outcome = try world.run(["--timeout", "1"], script)
-        #expect(outcome.status == 124)
-        #expect(outcome.errors == "sandbox: the time limit of 1 s ended the command\n")
-    }
-
     @Test func aQuickCommandKeepsItsStatusUnderALimit() throws {
         #expect(try world.run(["--timeout", "20s"], "exit 3").status == 3)
     }

@@ -54,39 +54,11 @@ struct IsolationTests {
         #expect(one.contains("0000000000000020"))
     }
 
-    @Test func noDescriptorLeaksIn() throws {
-        let outcome = try world.sh(
-            "exec 3</ 100</etc 7>leak; exec \"$SANDBOX\" run ./root sh -c 'for fd in /proc/self/fd/*; do echo ${fd##*/}; done'"
-        )
-        // The shell's own reading of the folder may show as one more.
-        #expect(outcome.lines.filter { !["0", "1", "2"].contains($0) }.count <= 1, "\(outcome.output)")
-        #expect(!outcome.lines.contains("100") && !outcome.lines.contains("7"))
-    }
-
-    @Test func noVariableLeaksIn() throws {
-        let outcome = try world.sandbox(
-            ["run", "--env", "GIVEN", "--env", "SET=x y", "--env", "ABSENT", "./root", "env"],
-            environment: ["SECRET": "1", "GIVEN": "2", "LD_PRELOAD": "/nonexistent"])
-        #expect(
-            Set(outcome.lines) == [
-                "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "container=sandbox", "HOME=/root",
-                "GIVEN=2", "SET=x y",
-            ])
-    }
-
     @Test func onlyItsOwnProcessesAreSeen() throws {
         let outcome = try world.run("ls -d /proc/[0-9]*; tr '\\0' ' ' </proc/1/cmdline")
         #expect(outcome.lines.filter { $0.hasPrefix("/proc/") }.count <= 3)
         #expect(outcome.output.contains("sandbox-init"))
         #expect(!outcome.output.contains("./root"))
-    }
-
-    @Test(arguments: [
-        "readlink /proc/1/exe", "ls /proc/1/root/", "ls /proc/1/cwd/", "cat /proc/1/environ", "head -c 1 /proc/1/mem",
-        "ls /proc/1/fd/", "cat /proc/1/maps", "readlink /proc/1/ns/mnt",
-    ])
-    func initCannotBeLookedInto(_ command: String) throws {
-        #expect(try world.run(command).output.isEmpty)
     }
 
     @Test func devHoldsTheStandardNodesAndNothingElse() throws {
@@ -111,29 +83,6 @@ struct IsolationTests {
             })
     }
 
-    @Test(arguments: [
-        "/proc/sys/kernel/hostname", "/proc/sysrq-trigger", "/sys/kernel/uevent_helper",
-        "/proc/irq/default_smp_affinity",
-    ])
-    func kernelFilesCannotBeWritten(_ path: String) throws {
-        #expect(try world.run("[ -e \(path) ] && echo x >\(path) && cat \(path) | grep -q x").status != 0)
-    }
-
-    @Test(arguments: ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware"])
-    func sensitiveFilesAreEmpty(_ path: String) throws {
-        #expect(try world.run("[ -d \(path) ] && ls \(path) || cat \(path) 2>/dev/null").output.isEmpty)
-    }
-
-    @Test(arguments: [
-        "unshare -U true", "unshare -m true", "mount -t tmpfs x /mnt", "umount /proc/sys", "umount /tmp",
-        "mount -o remount,rw /proc/sys", "mknod /tmp/disk b 8 0", "chroot / mount -t proc p /mnt",
-        "swapon /bin/busybox",
-        "insmod /bin/busybox", "dmesg",
-    ])
-    func whatReachesTheKernelIsRefused(_ command: String) throws {
-        #expect(try world.run("mkdir -p /mnt; \(command)").status != 0)
-    }
-
     @Test func theFileSystemIsTheImageAndGeneratedFiles() throws {
         let outcome = try world.run(
             ["--hostname", "box"], "cat /etc/hostname; hostname; grep box /etc/hosts; wc -c </etc/resolv.conf")
@@ -141,13 +90,6 @@ struct IsolationTests {
         #expect(
             try world.run(["--network", "host"], "cat /etc/resolv.conf").output
                 == world.sh("cat /etc/resolv.conf").output)
-    }
-
-    @Test func theHostsFilesAreOutOfReach() throws {
-        try world.write("outside", "secret")
-        let outcome = try world.run(
-            "cat \(world.folder)/outside; cd /; cd ../../..; ls; cat /proc/self/cwd/\(world.folder)/outside")
-        #expect(!outcome.output.contains("secret"))
     }
 
     @Test func hostShowsSystemFoldersAndEmptyHomes() throws {

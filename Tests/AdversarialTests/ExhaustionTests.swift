@@ -1,0 +1,101 @@
+// Commands that take all there is: processes, descriptors, memory file systems and disk.
+
+import Foundation
+import LinuxSystem
+import TestWorld
+import Testing
+
+/// One at a time: each takes much of the machine.
+@Suite(.serialized)
+struct ExhaustionTests {
+    let world: World
+    let mark = "bomb\(Int.random(in: 1_000_000...9_999_999))"
+
+    init() throws {
+        world = try World()
+        try world.makeRoot()
+    }
+
+    private func isGone() -> Bool {
+        for _ in 0..<200 where !processes(with: mark).isEmpty { usleep(20_000) }
+        return processes(with: mark).isEmpty
+    }
+
+    /// Processes that ignore every signal, made without end.
+    @Test func aForkBombEndsWithTheTimeLimit() throws {
+        try world.compile("bomb")
+        let outcome = try world.bounded(["--timeout", "1"], "exec bomb \(mark) 300")
+        #expect(outcome.status == 124 && outcome.output == "started\n", "\(outcome)")
+        #expect(isGone())
+        // Outside, a time limit ends the first of them alone.
+        _ = try world.sh("timeout -s KILL 0.5 ./bomb \(mark) 20")
+        let left = processes(with: mark)
+        #expect(!left.isEmpty)
+        for process in left { LinuxSystem.Process.kill(process, SIGKILL) }
+        #expect(isGone())
+    }
+
+    @Test func aForkBombEndsWithItsLauncher() throws {
+        try world.compile("bomb")
+        let running = try world.start(World.binary, ["run", "./root", "bomb", mark, "300"])
+        try running.waitForOutput("started")
+        usleep(200_000)
+        running.signal(SIGKILL)
+        _ = try running.finish()
+        #expect(isGone())
+    }
+
+    /// RLIMIT_NPROC of the caller's counts inside as well (user_namespaces(7)): id 0 there has no right to pass it.
+    @Test func theCallersProcessLimitHoldsInside() throws {
+        try world.compile("bomb")
+        let limit = "ulimit -Su $(($(ps -L --no-headers -u $(id -u) | wc -l) + 150)); "
+        for options in ["", "--cap-add ALL --seccomp none"] {
+            let outcome = try world.sh(limit + "\"$SANDBOX\" run --timeout 1 \(options) ./root bomb \(mark) 600")
+            #expect(outcome.status == 124 && outcome.lines == ["started", "refused"], "\(outcome)")
+            #expect(isGone())
+        }
+        let unlimited = try world.bounded(["--timeout", "1"], "exec bomb \(mark) 160")
+        #expect(unlimited.output == "started\n")
+        #expect(isGone())
+    }
+
+    @Test func tenThousandOpenFilesAreTheSandboxsOwn() throws {
+        try world.compile("open-many")
+        let limit = "ulimit -n $(ulimit -Hn); ulimit -n; "
+        let outcome = try world.sh(
+            limit + "\"$SANDBOX\" run --timeout 20 ./root sh -c 'open-many 10000; open-many 100000000; echo after'")
+        let numbers = outcome.lines.compactMap { Int($0) }
+        try #require(numbers.count == 3)
+        #expect(numbers[1] == min(10_000, numbers[0] - 3) && numbers[2] < numbers[0] && outcome.lines.last == "after")
+        // The caller's own limit is the sandbox's.
+        let few = try world.sh("ulimit -n 100; \"$SANDBOX\" run ./root open-many 10000")
+        #expect(few.lines.compactMap { Int($0) }.allSatisfy { $0 <= 100 } && few.status == 0, "\(few)")
+    }
+
+    @Test(arguments: ["/tmp", "/dev/shm", "/run/mine"])
+    func aSizedMountInMemoryFills(_ place: String) throws {
+        let fill =
+            "dd if=/dev/zero of=\(place)/x bs=64k count=32 2>&1 | grep -o 'No space'; df -k \(place) | tail -1; "
+            + "i=0; while [ $i -lt 3000 ] && ln -s x \(place)/$i; do i=$((i+1)); done 2>/dev/null; echo after"
+        let outcome = try world.bounded(["--tmpfs", place + ":size=1m"], fill)
+        #expect(outcome.lines.first == "No space" && outcome.lines.last == "after" && outcome.status == 0, "\(outcome)")
+        let unlimited = try world.bounded(["--tmpfs", place], fill)
+        #expect(unlimited.lines.first != "No space" && unlimited.lines.last == "after")
+    }
+
+    /// The disk that an upper lies on is full: an error inside, and one line where nothing can start; with room again it does.
+    @Test func aFullUpperIsAnErrorInside() throws {
+        let outcome = try world.sh(
+            """
+            unshare -Urm sh -c 'mkdir small; mount -t tmpfs -o size=2m small small; mkdir small/up
+            run="$SANDBOX run --id-map single --upper small/up ./root sh -c"
+            $run "dd if=/dev/zero of=/x bs=64k count=64 2>&1 | grep -o No.space; echo after"
+            $run "echo not yet"; rm small/up/x; $run "echo y >/y; cat /y"; $run "cat /y"'
+            """)
+        #expect(outcome.lines == ["No space", "after", "y", "y"], "\(outcome)")
+        #expect(outcome.saysOneLineAtMost && outcome.errors.contains("No space left"), "\(outcome)")
+        let large = try world.run(
+            ["--upper", "./up"], "dd if=/dev/zero of=/x bs=64k count=64 2>&1 | grep -o 'No space'; echo after")
+        #expect(large.output == "after\n")
+    }
+}
