@@ -48,7 +48,9 @@ struct ExhaustionTests {
     /// RLIMIT_NPROC of the caller's counts inside as well (user_namespaces(7)): id 0 there has no right to pass it.
     @Test func theCallersProcessLimitHoldsInside() throws {
         try world.compile("bomb")
-        let limit = "ulimit -Su $(($(ps -L --no-headers -u $(id -u) | wc -l) + 150)); "
+        let limit =
+            "own=$(find /proc -mindepth 3 -maxdepth 3 -path '/proc/[0-9]*/task/*' -user $(id -u) 2>/dev/null | wc -l); "
+            + "ulimit -Su $((own + 150)); "
         for options in ["", "--cap-add ALL --seccomp none"] {
             let outcome = try world.sh(limit + "\"$SANDBOX\" run --timeout 1 \(options) ./root bomb \(mark) 600")
             #expect(outcome.status == 124 && outcome.lines == ["started", "refused"], "\(outcome)")
