@@ -109,11 +109,11 @@ struct KernelTests {
 
     /// The first disk of this machine. Root alone could make a node of it outside.
     @Test func aNodeOfADiskOpensNothing() throws {
-        let disk = try world.sh("awk 'NF == 4 && $1 > 0 { print $1, $2; exit }' /proc/partitions").output
+        let disk = try world.sh("awk 'NF == 4 && $1 + 0 > 0 { print $1, $2; exit }' /proc/partitions").output
         let numbers = disk.isEmpty ? "8 0" : disk.split(separator: "\n")[0]
         let attack = """
             for at in /node /tmp/node /dev/shm/node; do mknod $at b \(numbers); mknod $at.c c 1 1; head -c 1 $at $at.c; done
-            mknod /pipe p && mknod /whiteout c 0 0 && echo made
+            mknod /pipe p && mknod /tmp/whiteout c 0 0 && echo made
             """
         for options in [[], Self.weak] {
             let outcome = try world.run(options, attack)
