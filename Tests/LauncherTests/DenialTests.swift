@@ -1,6 +1,7 @@
 // What a run was refused is told in one line with the rule and the remedy, and the remedy works.
 
 import Foundation
+import TestWorld
 import Testing
 
 /// `sandbox why --format json`.

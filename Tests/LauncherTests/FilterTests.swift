@@ -3,6 +3,7 @@
 import Foundation
 import LinuxSystem
 import SandboxPolicy
+import TestWorld
 import Testing
 
 struct FilterTests {

@@ -2,6 +2,7 @@
 
 import Foundation
 import LinuxSystem
+import TestWorld
 import Testing
 
 /// An image to be sent through other tools, as `Tests/Fixtures/make-image` takes it, with `sparse.tar` beside it.

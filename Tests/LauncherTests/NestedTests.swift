@@ -2,6 +2,7 @@
 
 import Foundation
 import LinuxSystem
+import TestWorld
 import Testing
 
 struct NestedTests {

@@ -2,6 +2,7 @@
 
 import Foundation
 import LinuxSystem
+import TestWorld
 import Testing
 
 @Suite(.enabled(if: Files.isAccessible("/usr/bin/python3", 1), "needs python3"))

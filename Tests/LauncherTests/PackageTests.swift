@@ -3,6 +3,7 @@
 
 import Foundation
 import LinuxSystem
+import TestWorld
 import Testing
 
 struct PackageTests {

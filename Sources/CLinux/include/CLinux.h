@@ -197,9 +197,6 @@ static inline int sb_try_seccomp_flags(unsigned flags) {
     return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, NULL);
 }
 enum { SB_SECCOMP_WAIT_KILLABLE = SECCOMP_FILTER_FLAG_NEW_LISTENER | 1U << 5 };
-// landlock_create_ruleset(2) with LANDLOCK_CREATE_RULESET_VERSION: the version of the interface.
-static inline int sb_landlock_version(void) { return (int)syscall(SYS_landlock_create_ruleset, NULL, 0, 1U); }
-
 static inline uint64_t sb_mount_attr_size(void) { return sizeof(struct mount_attr); }
 
 // A program by descriptor (execveat(2)), with this process's environment.
