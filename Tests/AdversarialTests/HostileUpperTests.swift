@@ -44,7 +44,7 @@ struct HostileUpperTests {
         #expect(try world.fingerprint("outside") == before)
         // They did change places: one who looks first and opens then is led out.
         let led = try world.sh(
-            "for i in $(seq 500); do [ -L up/work ] || { cat up/work/secret 2>/dev/null && break; }; done")
+            "while [ $SECONDS -lt 30 ]; do [ -L up/work ] || { cat up/work/secret 2>/dev/null && break; }; done")
         #expect(led.output == "secret\n")
         #expect(refused > 0)
         racer.signal(SIGKILL)
