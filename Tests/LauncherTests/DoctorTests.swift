@@ -121,7 +121,9 @@ struct DoctorTests {
     private func whatIsMissingIsNamed(_ refusal: Refusal) throws {
         let world = try World()
         // Fills the caches: with less around it, sandbox-manage may not even be started.
-        #expect(try world.sandbox(["run", "host", "true"]).status == 0)
+        for mode in ["auto", "single"] {
+            #expect(try world.sandbox(["run", "--id-map", mode, "host", "true"]).status == 0)
+        }
         let report = try doctor(world, around: refusal.around)
         let missing = try #require(report.missing, "\(report)")
         #expect(report.status == 1)
@@ -177,7 +179,8 @@ struct DoctorTests {
         // Not even a device is executable: it is as if it were not there.
         #expect(report["subordinate ids"]?.cause.contains("newuidmap") == true, "\(report)")
         // Something is mounted in /usr now, which keeps it from being a layer; an image can be run.
-        #expect(report.state("host folders") == "degraded" && report["host folders"]?.cause.contains("/usr/bin") == true)
+        #expect(
+            report.state("host folders") == "degraded" && report["host folders"]?.cause.contains("/usr/bin") == true)
         #expect(report.state("command") == "ok" && report["sandbox run"] == nil)
     }
 
@@ -199,7 +202,8 @@ struct DoctorTests {
             os.execv(sys.argv[1], sys.argv[1:])
             """
         let report = try doctor(
-            world, around: ["unshare", "--user", "--mount", "--map-current-user", "--keep-caps", "python3", "-c", script])
+            world,
+            around: ["unshare", "--user", "--mount", "--map-current-user", "--keep-caps", "python3", "-c", script])
         #expect(report.status == 0 && report.state("subordinate ids") == "degraded")
         let remedy = report["subordinate ids"]?.remedy ?? ""
         #expect(remedy.contains(/usermod --add-subuids \d+-\d+ --add-subgids \d+-\d+ [a-z]/), "\(report)")
