@@ -31,7 +31,7 @@ public enum Need: String, CaseIterable, Sendable {
 }
 
 /// Something that is not there, or not as it should be.
-public struct Diagnosis: Error, Equatable, Sendable {
+public struct Diagnosis: Equatable, Sendable {
     /// What is refused, and why.
     public var cause: String
     public var remedy: Remedy

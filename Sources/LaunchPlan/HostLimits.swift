@@ -1,6 +1,6 @@
 // What a machine forbids, as far as it can be read: looked at only when something has failed, to say why.
 
-public struct HostLimits: Equatable, Sendable {
+public struct HostLimits: Sendable {
     /// The path of the launcher, which AppArmor knows programs by.
     public var launcher = "/usr/local/bin/sandbox"
     public var kernel: (major: Int, minor: Int) = (5, 15)
@@ -20,13 +20,6 @@ public struct HostLimits: Equatable, Sendable {
     public var upperType: String?
 
     public init() {}
-
-    public static func == (a: HostLimits, b: HostLimits) -> Bool {
-        a.launcher == b.launcher && a.kernel == b.kernel
-            && a.refusesUnprivileged == b.refusesUnprivileged && a.appArmorRestricts == b.appArmorRestricts
-            && a.zeroLimits == b.zeroLimits && a.hasFilter == b.hasFilter && a.isChrooted == b.isChrooted
-            && a.upperType == b.upperType && a.mountPoints == b.mountPoints
-    }
 }
 
 /// Why namespaces, or rights over them, are refused.

@@ -124,7 +124,12 @@ struct DoctorTests {
         for mode in ["auto", "single"] {
             #expect(try world.sandbox(["run", "--id-map", mode, "host", "true"]).status == 0)
         }
-        let report = try doctor(world, around: refusal.around)
+        var report = try doctor(world, around: refusal.around)
+        // A whole /proc or /sys that someone has mounted elsewhere on this machine for a moment is enough for the kernel.
+        for _ in 0..<5 where report.missing == nil {
+            usleep(500_000)
+            report = try doctor(world, around: refusal.around)
+        }
         let missing = try #require(report.missing, "\(report)")
         #expect(report.status == 1)
         #expect(missing.name == refusal.check)
@@ -288,7 +293,7 @@ struct DoctorTests {
         #expect(report.state("command") == "ok")
     }
 
-    /// A whole machine, in minutes: systemd, sysctls, a kernel without Landlock. See Tests/VM/doctor.
+    /// In minutes: systemd, sysctls, Linux 6.1. See Tests/VM/doctor.
     @Test(
         .enabled(
             if: ProcessInfo.processInfo.environment["SANDBOX_TEST_VM"] == "1",
