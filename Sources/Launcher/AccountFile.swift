@@ -44,6 +44,9 @@ enum AccountFile: String {
     /// Hands on line after line until `body` answers true; none where there is no such regular file.
     func search(_ body: (FieldLine) throws(LaunchFailure) -> Bool) throws(LaunchFailure) {
         guard let file = opened() else { return }
+        do throws(Errno) { if try file.descriptor.status().size > Self.mostBytes { throw .tooBig } } catch {
+            throw failure(error)
+        }
         var held: [UInt8] = []
         var total = 0
         while true {
