@@ -43,7 +43,7 @@ public enum Trial {
         } catch { Process.exit(125) }
         do throws(LaunchFailure) {
             let launch = Launch(
-                plan, filter: filter, words: plan.execution.command, tail: nil, timeout: nil,
+                plan, filter: filter, observer: nil, words: plan.execution.command, tail: nil, timeout: nil,
                 isKept: plan.upperFolder != nil, timedOut: { _ in })
             Process.exit(try launch.run())
         } catch {

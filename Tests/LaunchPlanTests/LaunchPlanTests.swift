@@ -220,7 +220,7 @@ struct LaunchPlanTests {
     @Test func rootOfANamespaceWithOneIDGetsOne() throws {
         var facts = facts()
         facts.uid = 0
-        facts.ownIDs = 1
+        facts.ownUIDs = [(0, 1)]
         let map = try IdentityMap(.auto, facts)
         #expect(map.mode == .single && map.writer == .child)
         #expect(IdentityMap.whyOne(facts)?.cause.contains("no other id") == true)
