@@ -302,7 +302,9 @@ struct DoctorTests {
         let world = try World()
         let top = URL(fileURLWithPath: #filePath + "/../../..").standardized.path
         let build = World.binary.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
-        let outcome = try world.start("\(top)/Tests/VM/doctor", [build]).finish()
+        // The machine's base system is kept in the caller's own cache folder.
+        let home = ["HOME": NSHomeDirectory()]
+        let outcome = try world.start("\(top)/Tests/VM/doctor", [build], environment: home).finish()
         if outcome.status == 77 { try Test.cancel("\(outcome.output)") }
         #expect(outcome.status == 0 && outcome.output.contains("all passed"), "\(outcome.output)\(outcome.errors)")
     }
