@@ -109,7 +109,8 @@ let package = Package(
         .target(name: "TestWorld", dependencies: ["LinuxSystem"], path: "Tests/TestWorld", swiftSettings: strict),
         // Runs the built binary and looks at the world from inside.
         .testTarget(
-            name: "LauncherTests", dependencies: ["TestWorld", "LinuxSystem", "SandboxPolicy"], exclude: ["decisions.c", "refuse-calls.py"],
+            name: "LauncherTests", dependencies: ["TestWorld", "LinuxSystem", "SandboxPolicy"],
+            exclude: ["decisions.c", "refuse-calls.py"],
             swiftSettings: strict),
         // Ways out of a sandbox, each tried, and each seen to work where the protection is off.
         .testTarget(

@@ -14,7 +14,8 @@ struct Root: ParsableCommand {
             PullCommand.self, PushCommand.self, ImagesCommand.self, ImportCommand.self, TagCommand.self,
             RemoveImageCommand.self, PruneCommand.self, UsageCommand.self, VerifyCommand.self, SaveCommand.self,
             LoadCommand.self, ExportCommand.self, InspectCommand.self,
-            ListCommand.self, DiffCommand.self, WhyCommand.self, RemoveCommand.self, ProfileCommand.self, DoctorCommand.self,
+            ListCommand.self, DiffCommand.self, WhyCommand.self, RemoveCommand.self, ProfileCommand.self,
+            DoctorCommand.self,
             CompletionCommand.self,
             // Hidden: what the launcher and the shells ask for.
             PullForRunCommand.self, AdoptCommand.self, UnpackCommand.self, UnpackTarCommand.self,
