@@ -61,6 +61,7 @@ bench: SETUP_PACKAGES += gcc libc6-dev $(BENCH_PACKAGES)
 bench: build
 	@status=0; \
 	.ci/as-user benchmarks/startup || status=1; \
+	.ci/as-user benchmarks/denials || status=1; \
 	.ci/as-user benchmarks/pull || status=1; \
 	.ci/as-user benchmarks/exposure || status=1; \
 	benchmarks/memory || status=1; \

@@ -1,0 +1,145 @@
+// A profile is learned from a run: under it the same command passes, and others do not.
+
+import Foundation
+import TestWorld
+import Testing
+
+@Suite final class LearnTests {
+    let world: World
+
+    init() throws {
+        world = try World()
+        try world.write("hello.c", "#include <stdio.h>\nint main(void) { puts(\"hello\"); return 0; }\n")
+    }
+
+    /// What must not pass under a profile that was learned from a compiler.
+    private static let others = [
+        ["curl", "http://127.0.0.1:1"], ["unshare", "-U", "true"], ["strace", "true"],
+        ["python3", "-c", "import socket; socket.socket(); print('made')"],
+    ]
+
+    @Test(arguments: ["range", "single"])
+    func gccOnHost(_ mode: String) throws {
+        let options = ["--here", "--id-map", mode]
+        let learned = try world.sandbox(["profile", "learn", "-o", "cc"] + options + ["host", "gcc", "hello.c"])
+        #expect(learned.status == 0 && learned.errors.isEmpty && learned.output.isEmpty, "\(learned.errors)")
+        try world.sh("rm a.out")
+        let under = ["run", "--report-denied", "--id-map", mode, "--profile", "cc", "host"]
+        let again = try world.sandbox(under + ["gcc", "hello.c"])
+        #expect(again.status == 0 && again.errors.isEmpty, "\(again.errors)")
+        #expect(try world.sh("./a.out").output == "hello\n")
+        for command in Self.others {
+            let outcome = try world.sandbox(under + command)
+            #expect(outcome.status != 0 && !outcome.output.contains("made"), "\(command)")
+        }
+        let text = try String(contentsOfFile: world.home + "/.config/sandbox/profiles/cc.toml", encoding: .utf8)
+        #expect(text.contains("network = \"none\"") && text.contains("cap-drop = [\"ALL\"]"))
+        #expect(text.contains("\(world.folder)/a.out"), "what was written stands there")
+        #expect(!text.contains("\"unshare\"") && !text.contains("\"socket\"") && !text.contains("\"ptrace\""))
+    }
+
+    /// This machine's gcc as an Alpine package, linked with this machine's libraries.
+    @Test(.enabled(if: World.shared != nil, World.noShared))
+    func gccOnAlpine() throws {
+        let fixtures = (World.shared ?? "") + "/fixtures"
+        let made = try world.sh("mkdir site && '\(fixtures)/make-apk-repo' site")
+        try #require(made.status == 0, "\(made.errors)")
+        #expect(try world.sandbox(["import", World.alpine ?? "", "alpine:3.20"]).errors.isEmpty)
+        try world.sh("mkdir -p init/etc/apk/keys && cp site/keys/test.rsa.pub init/etc/apk/keys/ && mkdir up")
+        let folder = world.folder
+        let added = try world.sandbox([
+            "run", "--layer", "./init", "--upper", "./up", "--bind", "\(folder)/site/repo:/repo:ro", "alpine:3.20",
+            "apk", "add", "--repositories-file", "/dev/null", "--repository", "/repo", "gcc",
+        ])
+        try #require(added.status == 0, "\(added.output) \(added.errors)")
+        let libraries = ["/usr/lib/gcc", "/usr/lib/x86_64-linux-gnu", "/usr/include"].flatMap {
+            ["--bind", "\($0):\($0):ro"]
+        }
+        let on = ["--layer", "\(folder)/up", "alpine:3.20"]
+        let learned = try world.sandbox(
+            ["profile", "learn", "-o", "cc", "--here"] + libraries + on + ["gcc", "-c", "hello.c"])
+        #expect(learned.status == 0 && learned.errors.isEmpty, "\(learned.errors)")
+        let under = ["run", "--report-denied", "--profile", "cc"] + on
+        let again = try world.sandbox(under + ["gcc", "-c", "hello.c"])
+        #expect(again.status == 0 && again.errors.isEmpty, "\(again.errors)")
+        #expect(try world.sh("gcc hello.o -o hello && ./hello").output == "hello\n")
+        for command in [["wget", "http://127.0.0.1:1"], ["unshare", "-U", "true"], ["nc", "127.0.0.1", "1"]] {
+            let outcome = try world.sandbox(under + command)
+            #expect(outcome.status != 0 && outcome.errors.contains("sandbox: refused"), "\(command): \(outcome.errors)")
+        }
+    }
+
+    @Test func whatWasRefusedWhileLearningStaysRefused() throws {
+        let learned = try world.sandbox(["profile", "learn", "-o", "./u.toml", "host", "unshare", "-U", "true"])
+        #expect(learned.status == 1 && learned.errors.contains("the command ended with 1"))
+        let text = try String(contentsOfFile: world.folder + "/u.toml", encoding: .utf8)
+        #expect(text.contains("#   unshare(CLONE_NEWUSER), once"))
+        #expect(!text.contains("\"unshare\""))
+    }
+
+    @Test func aConnectionOutsideOpensTheNetwork() throws {
+        let script = """
+            import socket
+            server = socket.create_server(("127.0.0.1", 0))
+            socket.create_connection(server.getsockname())
+            udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            if __import__("sys").argv[1:]: udp.connect(("192.0.2.1", 53))
+            """
+        for (words, network) in [([String](), "none"), (["out"], "host")] {
+            let learned = try world.sandbox(
+                ["profile", "learn", "--force", "-o", "net", "--network", "host", "host", "python3", "-c", script]
+                    + words)
+            #expect(learned.errors.isEmpty, "\(learned.errors)")
+            let text = try String(contentsOfFile: world.home + "/.config/sandbox/profiles/net.toml", encoding: .utf8)
+            #expect(text.contains("network = \"\(network)\""))
+            #expect(text.contains("192.0.2.1:53") == (network == "host"))
+        }
+    }
+
+    @Test func capabilitiesThatWereUsedAreKept() throws {
+        try world.makeRoot()
+        let script = "mkdir d && chown 5:5 d && chroot . true && echo ok"
+        let learned = try world.sandbox([
+            "profile", "learn", "-o", "own", "--id-map", "range", "./root", "sh", "-c", script,
+        ])
+        #expect(learned.errors.isEmpty && learned.output == "ok\n", "\(learned.errors)")
+        let text = try String(contentsOfFile: world.home + "/.config/sandbox/profiles/own.toml", encoding: .utf8)
+        #expect(
+            text.contains("\"CAP_CHOWN\"") && text.contains("\"CAP_SYS_CHROOT\"") && !text.contains("\"CAP_SETUID\""))
+        let again = try world.sandbox([
+            "run", "--report-denied", "--profile", "own", "--id-map", "range", "./root", "sh", "-c", script,
+        ])
+        #expect(again.output == "ok\n" && again.errors.isEmpty, "\(again.errors)")
+    }
+
+    @Test func mistakesAreOneLineAndLeaveNothing() throws {
+        for (words, said) in [
+            (["-o", "x"], "say what to run"), (["-o", "../x", "--base", "strct", "host", "true"], "strct"),
+            (["-o", "a b", "host", "true"], "can't be a profile's name"),
+            (["-o", "x", "host", "/no/such"], "not found"),
+        ] {
+            let outcome = try world.sandbox(["profile", "learn"] + words)
+            #expect(outcome.status != 0 && outcome.errors.contains(said), "\(words): \(outcome.errors)")
+        }
+        #expect(try world.sh("ls home/.config/sandbox/profiles 2>/dev/null").output.isEmpty)
+        try world.write("kept.toml", "description = \"mine\"\n")
+        let refused = try world.sandbox(["profile", "learn", "-o", "./kept.toml", "host", "true"])
+        #expect(refused.status != 0 && refused.errors.contains("--force"))
+        #expect(try String(contentsOfFile: world.folder + "/kept.toml", encoding: .utf8) == "description = \"mine\"\n")
+    }
+
+    @Test func checkSaysWhatIsOpenedAndHowDangerousThatIs() throws {
+        try world.write(
+            "open.toml",
+            "description = \"open\"\nnetwork = \"host\"\nallow = [\"io_uring\"]\nbind = [\"/srv:/srv:ro\"]\n")
+        let page = try world.sandbox(["profile", "check", "./open.toml"])
+        let lines = page.lines
+        let high = try #require(lines.firstIndex { $0.contains("high") && $0.contains("network = \"host\"") })
+        let low = try #require(lines.firstIndex { $0.contains("low") && $0.contains("bind") })
+        #expect(high < low && lines.contains { $0.contains("high") && $0.contains("io_uring") })
+        #expect(lines.contains { $0.contains("open.toml:2") })
+        let strict = try world.sandbox(["profile", "check", "strict"])
+        #expect(strict.lines.contains("opens nothing"))
+        #expect(strict.lines.last?.contains("all capabilities") == true)
+    }
+}
