@@ -6,6 +6,7 @@ public enum Need: String, CaseIterable, Sendable {
     case installation
     case cache = "cache folder"
     case data = "data folder"
+    case configuration = "configuration folder"
     case kernel
     case userNamespaces = "user namespaces"
     case hostFolders = "host folders"
@@ -77,20 +78,4 @@ public struct Remedy: Equatable, Sendable {
             + commands.flatMap { $0.split(separator: "\n", omittingEmptySubsequences: false) }
             .map(String.init)
     }
-}
-
-/// `word` for a shell's command line, in quotes where it needs them.
-func shellWord(_ word: String) -> String {
-    let plain =
-        !word.isEmpty
-        && word.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"):
-                true
-            default: "/._-+:@%,=".utf8.contains(byte)
-            }
-        }
-    return plain
-        ? word : "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
 }

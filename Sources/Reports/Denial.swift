@@ -180,15 +180,6 @@ extension Denial {
     }
 }
 
-/// A word as sh(1) takes it.
-private func shellWord(_ word: String) -> String {
-    let plain = word.utf8.allSatisfy {
-        (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0) || "-_./:=@%+,".utf8.contains($0)
-    }
-    return plain && !word.isEmpty
-        ? word : "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
-}
-
 /// A basic string of TOML.
 func tomlString(_ text: String) -> String {
     var string = "\""

@@ -194,7 +194,10 @@ public struct Policy: Equatable, Sendable {
         case .profile: break
         case .pull: _ = try Self.pullChoice([setting])
         case .platform: break
-        case .layer: layers.append(value)
+        case .layer:
+            // overlayfs takes a folder once; given again, by a profile and on the command line, it is on top.
+            layers.removeAll { $0 == value }
+            layers.append(value)
         case .upper: upper = value == "memory" ? .memory : value == "disk" ? .disk : .folder(value)
         case .readOnly: readOnly = value == "true"
         case .name: name = try Self.sandboxName(setting)

@@ -33,3 +33,19 @@ public func escaped(_ text: String, keepingLines: Bool = false) -> String {
     }
     return safe
 }
+
+/// `word` for a shell's command line, in quotes where it needs them.
+public func shellWord(_ word: String) -> String {
+    let plain =
+        !word.isEmpty
+        && word.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"):
+                true
+            default: "/._-+:@%,=".utf8.contains(byte)
+            }
+        }
+    return plain
+        ? word : "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+}

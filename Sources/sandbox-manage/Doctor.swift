@@ -75,6 +75,11 @@ extension Doctor {
     /// - Returns: whether the data folder can be used.
     private mutating func examineFolders() -> Bool {
         let places = surroundings.places
+        if examine(.configuration, places.configuration) {
+            checks.append(Check(.configuration, found: places.configuration))
+        }
+        let believed = (cache: examine(.cache, places.cache), data: examine(.data, places.data))
+        guard believed.cache, believed.data else { return believed.data }
         let cache = fault(of: places.cache, "XDG_CACHE_HOME")
         if let cache {
             add(.cache, .missing, .folder(cache, facts, without: "profiles and filters can't be prepared"))
@@ -92,6 +97,20 @@ extension Doctor {
             checks.append(Check(.data, found: places.data))
         }
         return data == nil
+    }
+
+    /// Whether nobody else can put something into a folder: no run begins where somebody can.
+    private mutating func examine(_ need: Need, _ path: String) -> Bool {
+        let reason: String?
+        do throws(Errno) { reason = try FileStatus.of(path).stranger } catch { return true }
+        guard let reason else { return true }
+        let folder = shellWord(path)
+        add(
+            need, .missing,
+            Diagnosis(
+                Places.refusal(path, reason),
+                Remedy("as root", ["chown -R \(facts.uid):\(facts.gid) \(folder)", "chmod -R go-w \(folder)"])))
+        return false
     }
 
     /// Makes the folder, and a file in it.

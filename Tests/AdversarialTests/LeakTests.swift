@@ -1,6 +1,7 @@
 // What of the caller's might be in reach inside: descriptors, namespaces, variables; and what of theirs reaches helpers.
 
 import Foundation
+import LinuxSystem
 import TestWorld
 import Testing
 
@@ -141,7 +142,8 @@ struct LeakTests {
         defer { server.signal(SIGKILL) }
         try server.waitForOutput("ready")
         #expect(try world.sandbox(["run", "host", "python3", "-c", connect]).output.isEmpty)
-        #expect(
-            try world.sandbox(["run", "--network", "host", "host", "python3", "-c", connect]).output == "reached\n")
+        let shared = ["run", "--network", "host", "host", "python3", "-c", connect]
+        if Landlock.version >= 6 { #expect(try world.sandbox(shared).output.isEmpty) }
+        #expect(try world.sandbox(["run", "--landlock", "off"] + shared.dropFirst()).output == "reached\n")
     }
 }

@@ -46,14 +46,22 @@ struct TrustTests {
         #expect(try world.sh(run).output == "sandbox\n")
     }
 
-    /// A compiled filter that allows everything: RET ALLOW.
+    /// Leaves a cached filter as it is but for the program itself, which becomes one that allows everything: RET ALLOW.
+    private static let forging = """
+        import sys
+        bytes = open(sys.argv[1], "rb").read()
+        words = bytes.split(b"\\0")
+        head = words[:3 + 2 * int(words[1])]
+        size = len(b"\\0".join(head)) + 1 + int(head[-1])
+        open(sys.argv[1], "wb").write(bytes[:size] + b"\\6\\0\\0\\0\\0\\0\\xff\\x7f")
+        """
+
     @Test(arguments: strangers)
     func aFilterThatAnotherUserCouldWriteIsNotBelieved(_ stranger: String) throws {
         func plant(_ change: String) throws {
             let outcome = try world.sh(
                 """
-                for F in home/.cache/sandbox/filters/*; do
-                  printf '\\006\\000\\000\\000\\000\\000\\377\\177' >$F; \(change); done
+                for F in home/.cache/sandbox/filters/*; do python3 -c '\(Self.forging)' $F; \(change); done
                 """)
             #expect(outcome.status == 0, "\(outcome.errors)")
         }

@@ -182,7 +182,8 @@ final class DenialTests {
     /// A sandbox that reports, inside of one that reports: the kernel has room for one listener.
     @Test func aSecondListenerIsDoneWithout() throws {
         let outcome = try world.sandbox([
-            "run", "--report-denied", "--nested", "host", World.binary,
+            "run", "--report-denied", "--nested", "--bind",
+            "\(NestedTests.installation):\(NestedTests.installation):ro", "host", World.binary,
             "run",
             "--report-denied", "host", "true",
         ])

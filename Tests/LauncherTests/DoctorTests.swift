@@ -272,9 +272,10 @@ struct DoctorTests {
             "mkdir -p \(data) && unshare -r --map-auto sh -c 'chmod 777 \(data) && chown 5:5 \(data)'")
         try #require(made.status == 0, "\(made.errors)")
         let report = try doctor(world)
-        // Changes in memory do without it.
-        #expect(report.status == 0 && report.state("data folder") == "degraded", "\(report)")
+        #expect(report.status == 1 && report.missing?.name == "data folder", "\(report)")
         #expect(report["data folder"]?.cause.contains("belongs to") == true)
+        let run = try world.sandbox(["run", "host", "true"])
+        #expect(run.status == 125 && run.errors.contains(report["data folder"]?.cause ?? "?"), "\(run.errors)")
         #expect(report["data folder"]?.remedy.contains("chown -R \(geteuid()):\(getegid()) \(data)") == true)
     }
 

@@ -69,7 +69,8 @@ struct NestedTests {
             ["run", "--bind", "\(installation):\(installation):ro", "host", World.binary, "run", "host", "true"])
         #expect(outcome.status == 125)
         #expect(
-            outcome.errors.contains("refuses namespaces") && outcome.errors.contains("--nested"), "\(outcome.errors)")
+            outcome.errors.contains("hides what is needed to make namespaces") && outcome.errors.contains("--nested"),
+            "\(outcome.errors)")
     }
 
     @Test func rightsOfTheOuterOneStayAsTheyWere() throws {

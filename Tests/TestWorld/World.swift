@@ -59,7 +59,7 @@ public final class World: Sendable {
         try sh("cp /bin/busybox root/bin/")
         let bin = try Descriptor.open(root + "/bin", [.readOnly, .directory])
         for name in try sh("/bin/busybox --list").lines where name != "busybox" {
-            try bin.makeSymlink(name, to: "busybox")
+            if !Files.isAccessible(root + "/bin/" + name, 0) { try bin.makeSymlink(name, to: "busybox") }
         }
         try write("root/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n")
         try write("root/etc/group", "root:x:0:\nuser:x:1000:\nextra:x:1001:user\n")
