@@ -91,6 +91,8 @@ public enum SeccompAnswer {
     public static let notify: UInt32 = 0x7fc0_0000
     public static let killProcess: UInt32 = 0x8000_0000
 
+    static func isAllowedOrRefused(_ answer: UInt32) -> Bool { answer == allow || errno(answer) != nil }
+
     /// The errno that `answer` refuses a call with; 0 is success without the call. nil where it is another action.
     public static func errno(_ answer: UInt32) -> Int32? {
         answer & 0xffff_0000 == 0x0005_0000 ? Int32(answer & 0xffff) : nil

@@ -37,7 +37,7 @@ extension FilterProgram {
         let refused = exempt.filter { number in
             possibleAnswers(to: number).contains { SeccompAnswer.errno($0).map { $0 != 0 } ?? false }
         }
-        let head = Self.questions(watched)
+        let head = Self.questions(watched.filter { isOnlyAllowedOrRefused($0.number) })
         guard !refused.isEmpty else { return Self.checked(head + asking) }
         let detour = Self.detour(for: refused, over: asking.count)
         return Self.checked(head + detour + asking + instructions)
@@ -46,7 +46,22 @@ extension FilterProgram {
     /// Tells a supervisor of every call but the `exempt` ones.
     public func tellingOfAll(exempt: [UInt32]) -> FilterProgram? {
         let ask = [Instruction(Code.answer, SeccompAnswer.notify)]
+        var exempt = exempt
+        if instructions.contains(where: { $0.code == Code.answer && !SeccompAnswer.isAllowedOrRefused($0.value) }) {
+            for number in 0..<Self.numbers where !exempt.contains(number) && !isOnlyAllowedOrRefused(number) {
+                exempt.append(number)
+            }
+        }
         return Self.checked(Self.detour(for: exempt, over: ask.count) + ask + instructions)
+    }
+
+    /// No machine has a call with a higher number.
+    private static let numbers: UInt32 = 1024
+
+    /// Whether this program does nothing else with a call: one that ends the caller, or is to be logged, must be left to
+    /// the kernel, because a supervisor can't answer so.
+    private func isOnlyAllowedOrRefused(_ number: UInt32) -> Bool {
+        possibleAnswers(to: number).allSatisfy(SeccompAnswer.isAllowedOrRefused)
     }
 
     private static func checked(_ instructions: [Instruction]) -> FilterProgram? {

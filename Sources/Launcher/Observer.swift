@@ -19,7 +19,8 @@ public final class Observer {
     private let filter: FilterProgram
     /// How often each was seen, and when first.
     private var counts: [Observation: (count: Int, order: Int)] = [:]
-    /// More kinds than this are counted, not listed: a sandbox must not fill its launcher's memory.
+    /// More kinds than this are counted, not listed: a sandbox must not fill its launcher's memory. Calls without texts
+    /// are few, and have as much room again.
     private static let most = 4096
     public private(set) var unlisted = 0
 
@@ -73,7 +74,7 @@ public final class Observer {
     private func remember(_ observation: Observation) {
         if let known = counts[observation] {
             counts[observation] = (known.count + 1, known.order)
-        } else if counts.count < Self.most {
+        } else if counts.count < Self.most || (observation.texts.isEmpty && counts.count < 2 * Self.most) {
             counts[observation] = (1, counts.count)
         } else {
             unlisted += 1
@@ -100,7 +101,9 @@ public final class Observer {
             path = view.path(name, folder: folder, call.arguments)
         }
         if case .all = attention {
-            var found = [observed(.used)]
+            // The call by itself as well: that it was made must not be lost among many paths.
+            var found = [Observation(.used, call)]
+            if shape != nil { found.append(observed(.used)) }
             guard let path else { return found }
             let writes = shape?.change?.isMade(by: call.arguments) ?? false
             if writes { found.append(observed(.change)) }

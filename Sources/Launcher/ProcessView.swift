@@ -10,8 +10,22 @@ struct ProcessView {
 
     private static let longestText = 255
 
-    /// What the user is shown: empty where it can't be read.
+    /// What the user is shown: empty where it can't be read, and cut where it is long.
     func text(_ text: CallShape.Text, _ arguments: [UInt64]) -> String {
+        let whole = wholeText(text, arguments)
+        guard whole.utf8.count > Self.longestShown else { return whole }
+        var (shown, length) = (String.UnicodeScalarView(), 0)
+        for scalar in whole.unicodeScalars {
+            length += String(scalar).utf8.count
+            if length > Self.longestShown { break }
+            shown.append(scalar)
+        }
+        return String(shown) + "…"
+    }
+
+    private static let longestShown = 512
+
+    private func wholeText(_ text: CallShape.Text, _ arguments: [UInt64]) -> String {
         switch text {
         case .string(let index): string(at: arguments[index]) ?? ""
         case .path(let name, let folder): path(name, folder: folder, arguments) ?? ""

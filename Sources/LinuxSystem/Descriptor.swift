@@ -12,6 +12,11 @@ public struct Descriptor: ~Copyable, Sendable {
 
     deinit { _ = close(raw) }
 
+    /// Marks an open descriptor of the caller's, which this process does not own yet, as not to be handed on.
+    public static func closeOnExecute(_ number: Int32) throws(Errno) {
+        try call { sb_fcntl(number, F_SETFD, FD_CLOEXEC) }
+    }
+
     /// Gives up ownership: the number stays open until the process ends or replaces itself.
     public consuming func release() -> Int32 {
         let number = raw

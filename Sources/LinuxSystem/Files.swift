@@ -9,6 +9,13 @@ public enum Files {
         try Descriptor.open(path, [.readOnly, .noControllingTerminal]).readAll(limit: limit)
     }
 
+    /// The same of a regular file only (EINVAL for others): what may have become a pipe is not waited for.
+    public static func readRegular(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
+        let file = try Descriptor.open(path, [.readOnly, .nonBlocking, .noControllingTerminal])
+        guard try file.status().kind == .regular else { throw Errno.invalid }
+        return try file.readAll(limit: limit)
+    }
+
     /// The content as text, or nil where the file can't be read.
     public static func text(_ path: String, limit: Int = 16 << 20) -> String? {
         do { return String(decoding: try read(path, limit: limit), as: UTF8.self) } catch { return nil }

@@ -1,6 +1,6 @@
 // Ways to TCP that Landlock does not look at, closed by a small filter of system calls (seccomp(2)) beside it: MPTCP and SMC
-// sockets speak TCP to whoever does not know them, MSG_FASTOPEN connects without connect(2), and io_uring makes sockets
-// and sends without system calls.
+// sockets speak TCP to whoever does not know them, MSG_FASTOPEN connects without connect(2), a TCP socket can be
+// made an SMC one later (TCP_ULP), and io_uring makes sockets and sends without system calls.
 
 import CLinux
 import Glibc
@@ -25,6 +25,8 @@ extension Landlock {
             + at(SB_SYS_SENDTO, refuse(3, .hasBits, fastOpen, EOPNOTSUPP))
             + at(SB_SYS_SENDMSG, refuse(2, .hasBits, fastOpen, EOPNOTSUPP))
             + at(SB_SYS_SENDMMSG, refuse(3, .hasBits, fastOpen, EOPNOTSUPP))
+            // Level SOL_TCP, option TCP_ULP: kernel TLS goes the same way, and is done without.
+            + at(SYS_setsockopt, refuse(1, 2, .equals, (6, 31), ENOPROTOOPT))
             + at(SB_SYS_IO_URING_SETUP, [answer(ENOSYS)])
             + [sock_filter(code: 0x06, jt: 0, jf: 0, k: 0x7fff_0000)]  // SECCOMP_RET_ALLOW
     }
@@ -61,5 +63,14 @@ extension Landlock {
     }
     private static func refuse(_ argument: UInt32, _ test: Test, _ value: UInt32, _ errno: Int32) -> [sock_filter] {
         [load(argumentOffset(argument)), jump(test, value, 0, 1), answer(errno)]
+    }
+    /// The same of two arguments together.
+    private static func refuse(
+        _ first: UInt32, _ second: UInt32, _ test: Test, _ values: (UInt32, UInt32), _ errno: Int32
+    ) -> [sock_filter] {
+        [
+            load(argumentOffset(first)), jump(test, values.0, 0, 3), load(argumentOffset(second)),
+            jump(test, values.1, 0, 1), answer(errno),
+        ]
     }
 }

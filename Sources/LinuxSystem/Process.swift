@@ -73,15 +73,18 @@ public enum Process {
     }
 
     /// Starts a program (posix_spawn(3)) with this process's environment and descriptors 0, 1 and 2.
-    /// - Parameter output: what descriptor 1 becomes, if not this process's own.
+    /// - Parameters:
+    ///   - output: what descriptor 1 becomes, if not this process's own.
+    ///   - third: what descriptor 3 becomes; without it there is none but the first three.
     /// - Throws: what kept it from being executed.
     public static func spawn(
         _ path: String, arguments: [String], environment: [String]? = nil, output: Int32? = nil,
-        errorOutput: Int32? = nil, input: Int32? = nil
+        errorOutput: Int32? = nil, input: Int32? = nil, third: Int32? = nil
     ) throws(Errno) -> ProcessID {
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+        if let third { unsafe posix_spawn_file_actions_adddup2(&actions, third, 3) }
         if let input { unsafe posix_spawn_file_actions_adddup2(&actions, input, 0) }
         if let output { unsafe posix_spawn_file_actions_adddup2(&actions, output, 1) }
         if let errorOutput { unsafe posix_spawn_file_actions_adddup2(&actions, errorOutput, 2) }

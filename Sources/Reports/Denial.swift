@@ -24,15 +24,7 @@ public struct Remedy: Equatable, Sendable {
     }
 
     /// As a profile would say it, a line each.
-    public var profileLines: [String] {
-        settings.map { option, value in
-            switch (option.described.argument, option.described.combining) {
-            case (.flag, _): "\(option.rawValue) = \(value)"
-            case (_, .append): "\(option.rawValue) = [\(tomlString(value))]"
-            default: "\(option.rawValue) = \(tomlString(value))"
-            }
-        }
-    }
+    public var profileLines: [String] { settings.map { Setting($0.option, $0.value, .commandLine).profileText } }
 
     public var text: String {
         var parts: [String] = []
@@ -137,7 +129,8 @@ extension Denial {
         _ call: String, _ observation: Observation, _ record: ObservationRecord, _ filter: FilterProfile?
     ) -> (DenialRule, Remedy) {
         var rule = Self.rule(.seccomp, "default", record)
-        guard observation.architecture == SystemCall.nativeArchitecture else {
+        let isX32 = observation.number & 0x4000_0000 != 0
+        guard observation.architecture == SystemCall.nativeArchitecture, !isX32 else {
             rule.part = "which refuses other architectures' interfaces as a whole"
             return (rule, Remedy(settings: [], note: "use programs built for this machine's own architecture"))
         }
@@ -178,20 +171,4 @@ extension Denial {
         }
         return Remedy(settings: [(.allow, group.name)], note: "which opens \(group.meaning)")
     }
-}
-
-/// A basic string of TOML.
-func tomlString(_ text: String) -> String {
-    var string = "\""
-    for scalar in text.unicodeScalars {
-        switch scalar {
-        case "\"": string += "\\\""
-        case "\\": string += "\\\\"
-        case _ where scalar.value < 0x20 || scalar.value == 0x7f:
-            let digits = String(scalar.value, radix: 16)
-            string += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-        default: string.unicodeScalars.append(scalar)
-        }
-    }
-    return string + "\""
 }

@@ -13,7 +13,10 @@ public struct LearnedProfile: Sendable {
     /// Addresses outside of the sandbox's own loopback that it connected to, with how often.
     public let hosts: [(address: String, count: Int)]
     /// Whether it used the network beyond its loopback.
-    public var usesNetwork: Bool { !hosts.isEmpty }
+    public var usesNetwork: Bool {
+        // While it is closed an attempt reaches nothing.
+        !hosts.isEmpty && record.settings.last { $0.option == .network }?.value != "none"
+    }
     public let pathsRead: [String]
     public let pathsWritten: [String]
     /// Calls that were refused while learning, as strace(1) would write them.
@@ -109,6 +112,12 @@ extension LearnedProfile {
         }
     }
 
+    /// What was learned without a filter needs one to be held to.
+    private var filter: String {
+        let given = record.settings.last { $0.option == .seccomp }?.value ?? "default"
+        return given == "none" ? "default" : given
+    }
+
     /// Options that were given while learning, and belong to what the command needs.
     private var given: [Setting] {
         let own: [Option] = [
@@ -129,7 +138,7 @@ extension LearnedProfile {
             "extends = \(tomlString(base))", "",
             "# The \(systemCalls.count) system calls that it made, and those that every program needs to start.",
             "# The filter decides about their arguments as before.",
-            "seccomp = \(tomlString(record.settings.last { $0.option == .seccomp }?.value ?? "default"))",
+            "seccomp = \(tomlString(filter))",
             "syscalls = [",
         ]
         lines += Self.wrapped(systemCalls.map(tomlString))
@@ -151,7 +160,10 @@ extension LearnedProfile {
             lines.append("]")
         }
         lines.append("")
-        lines.append(usesNetwork ? "# Connected to:" : "# It connected to nothing outside.")
+        lines.append(
+            usesNetwork
+                ? "# Connected to:"
+                : hosts.isEmpty ? "# It connected to nothing outside." : "# Tried, while the network was closed:")
         lines += hosts.prefix(100).map {
             "#   \(Self.comment($0.address)), \($0.count == 1 ? "once" : "\($0.count) times")"
         }

@@ -31,10 +31,11 @@ public struct Openings: Sendable {
     /// What stays closed, in a few words each.
     public let closed: [String]
 
-    public init(_ policy: Policy) {
+    /// - Parameter leads: where a path of the host's leads, without links; itself where it leads nowhere.
+    public init(_ policy: Policy, leads: (String) -> String) {
         var found: [Opening] = []
         for setting in policy.settings {
-            guard let (danger, meaning) = Self.meaning(of: setting) else { continue }
+            guard let (danger, meaning) = Self.meaning(of: setting, leads) else { continue }
             found.append(Opening(danger: danger, meaning: meaning, setting: setting))
         }
         all = found.enumerated().sorted { ($1.element.danger, $0.offset) < ($0.element.danger, $1.offset) }.map(
@@ -54,13 +55,13 @@ public struct Openings: Sendable {
     }
 
     /// nil where the setting opens nothing.
-    private static func meaning(of setting: Setting) -> (Danger, String)? {
+    private static func meaning(of setting: Setting, _ leads: (String) -> String) -> (Danger, String)? {
         let value = setting.value
         switch setting.option {
         case .network:
             return value == "none"
                 ? nil : (.high, "reaches whatever this machine reaches, and services that listen on this machine alone")
-        case .bind: return bind(value)
+        case .bind: return bind(value, leads)
         case .here: return value == "false" ? nil : (.medium, "changes files of the folder that it is started in")
         case .nested:
             return value == "false" ? nil : (.medium, "makes sandboxes of its own: more of the kernel to attack")
@@ -82,31 +83,37 @@ public struct Openings: Sendable {
         case .setup: return (.medium, "runs this once before the first use, and keeps what it leaves")
         case .setupNetwork: return value == "none" ? nil : (.medium, "has the host's network while it is set up")
         default:
-            return setting.option.described.needsTrust && value != "false"
-                ? (.medium, setting.option.described.help) : nil
+            return setting.opens ? (.medium, setting.option.described.help) : nil
         }
     }
 
-    private static func bind(_ value: String) -> (Danger, String) {
-        let source = String(value.prefix { $0 != ":" })
+    private static func bind(_ value: String, _ leads: (String) -> String) -> (Danger, String) {
+        let written = String(value.prefix { $0 != ":" })
+        let source = leads(written)
+        let names = source.split(separator: "/").map(String.init)
         let isReadOnly = value.hasSuffix(":ro")
-        let name = source.split(separator: "/").last.map(String.init) ?? ""
-        if name.hasSuffix(".sock") || source.hasPrefix("/run/") || source.hasPrefix("/var/run/") {
-            return (.high, "talks to a service of the host's through it, whatever that does for it")
+        let through = source == written ? "" : " (\(quoted(source)))"
+        if names.last?.hasSuffix(".sock") == true || names.first == "run" {
+            return (.high, "talks to services of the host's through it\(through), whatever they do for it")
         }
-        let wide = [
-            "", "home", "root", "etc", "usr", "var", "proc", "sys", "dev", ".ssh", ".gnupg", ".config", ".aws", ".kube",
-        ]
+        // A home, what is in no home, and whatever keeps secrets.
         let isWide =
-            wide.contains(name)
-            || source.split(separator: "/").first == "home" && source.split(separator: "/").count == 2
-        switch (isReadOnly, isWide) {
-        case (true, true): return (.medium, "reads what is private or belongs to the machine")
-        case (true, false): return (.low, "reads files of the host's")
-        case (false, true): return (.high, "changes what is private or belongs to the machine")
-        case (false, false): return (.medium, "changes files of the host's")
+            names.count < 2 || (names.first == "home" && names.count < 3)
+            || ["etc", "boot", "dev", "proc", "sys", "root"].contains(names[0])
+            || names.contains(where: secrets.contains)
+        return switch (isReadOnly, isWide) {
+        case (true, true): (.medium, "reads what is private or belongs to the machine\(through)")
+        case (true, false): (.low, "reads files of the host's\(through)")
+        case (false, true): (.high, "changes what is private or belongs to the machine\(through)")
+        case (false, false): (.medium, "changes files of the host's\(through)")
         }
     }
+
+    /// Names of files and folders in which programs keep what lets one in elsewhere.
+    private static let secrets: Set<String> = [
+        ".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".config", ".mozilla", ".password-store", ".netrc",
+        ".git-credentials", ".npmrc", ".pypirc", ".pgpass",
+    ]
 
     private static func allowed(_ name: String) -> (Danger, String) {
         let dangerous = [

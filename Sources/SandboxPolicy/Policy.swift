@@ -183,6 +183,10 @@ public struct Policy: Equatable, Sendable {
             throw PolicyError(
                 "--landlock off leaves out what holds --tcp-connect and --tcp-bind: give one or the other")
         }
+        if filter == .none, !systemCalls.isEmpty {
+            throw PolicyError(
+                "seccomp none has no filter, and syscalls limits what a filter allows: leave one of the two out")
+        }
         if readOnly, case .folder = upper {
             throw PolicyError("--read-only refuses changes and --upper keeps them: give one of the two")
         }

@@ -124,3 +124,52 @@ public enum Words {
         return words
     }
 }
+
+extension Setting {
+    /// Whether this opens the sandbox, so that a project may say it only when the user trusts it. Values that only
+    /// close never do.
+    public var opens: Bool {
+        guard option.described.needsTrust else { return false }
+        return switch option {
+        case .network, .setupNetwork: value != "none"
+        case .upper: value != "memory" && value != "disk"
+        case .here, .nested: value != "false"
+        // The narrowest there is; any other may be wider than that of a profile below.
+        case .seccomp: value != "strict"
+        case .landlock: value != "required"
+        case .tcpConnect, .tcpBind: value != "none"
+        default: true
+        }
+    }
+
+    /// `key = value`, as a profile says it.
+    public var profileText: String {
+        let described = option.described
+        let text = tomlString(value)
+        return switch (described.argument, described.combining) {
+        case (.flag, _): "\(option.rawValue) = \(value)"
+        case (_, .last): "\(option.rawValue) = \(text)"
+        default: "\(option.rawValue) = [\(text)]"
+        }
+    }
+}
+
+/// A basic string of TOML (TOML 1.0, "String").
+public func tomlString(_ text: String) -> String {
+    var safe = "\""
+    for scalar in text.unicodeScalars {
+        switch scalar {
+        case "\\", "\"": safe += "\\\(scalar)"
+        case "\n": safe += "\\n"
+        case "\t": safe += "\\t"
+        default:
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator:
+                let digits = String(scalar.value, radix: 16)
+                safe += "\\U" + String(repeating: "0", count: 8 - digits.count) + digits
+            default: safe.unicodeScalars.append(scalar)
+            }
+        }
+    }
+    return safe + "\""
+}

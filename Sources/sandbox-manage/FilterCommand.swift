@@ -39,7 +39,9 @@ struct FilterCommand: ParsableCommand {
 
     private func compile() throws(FilterCommandError) -> (FilterSource, FilterProgram) {
         let content: [UInt8]
-        do throws(Errno) { content = try Files.read(file) } catch { throw .unreadable(file, error) }
+        do throws(Errno) { content = try Files.readRegular(file, limit: 1 << 20) } catch {
+            throw .unreadable(file, error)
+        }
         let source = FilterSource(
             content: content, capabilities: try held(), emulateRoot: emulateRoot, allowed: allow, only: only,
             kernel: Kernel.version

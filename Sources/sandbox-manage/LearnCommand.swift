@@ -29,50 +29,86 @@ struct ProfileLearnCommand: ParsableCommand {
     func run() throws {
         let surroundings = try Surroundings()
         _ = try surroundings.resolver.resolve(base)
-        let file = try target(surroundings)
-        if !force, FileStatus.stamp(of: file) != "-" { throw LearnError.exists(file) }
-        let line = try CommandWords(words)
-        guard line.subject != nil else { throw LearnError.nothingToRun }
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("sandbox-learn-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(
-            at: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let record = folder.path + "/record"
+        guard try CommandWords(words).subject != nil else { throw LearnError.nothingToRun }
+        // Both are opened before the command runs: it may change what their paths lead to.
+        let target = try ProfileTarget(output, surroundings)
+        if !force, target.isThere { throw LearnError.exists(target.path) }
+        let record = try Descriptor.memoryFile("observations")
         let launcher = surroundings.installation.launcher
         let status = try Process.wait(
-            for: Process.spawn(launcher, arguments: [launcher, "__learn", record] + words))
-        guard let seen = (try? Files.read(record)).flatMap({ ObservationRecord(encoded: $0) }) else {
+            for: Process.spawn(launcher, arguments: [launcher, "__learn"] + words, third: record.raw))
+        try record.rewind()
+        guard let seen = ObservationRecord(encoded: try record.readAll(limit: 64 << 20)) else {
             // The launcher has said why nothing ran.
             throw ExitCode(125)
         }
-        try write(LearnedProfile(seen, base: base).text, to: file)
+        if !force, target.isThere { throw LearnError.exists(target.path) }
+        try target.write(LearnedProfile(seen, base: base).text)
         guard status == .exited(0) else {
             Invocation.say(
-                "the command ended with \(status.shellStatus); \(quoted(file)) has what it needed to get there")
+                "the command ended with \(status.shellStatus); \(quoted(target.path)) has what it needed to get there")
             throw ExitCode(status.shellStatus)
         }
         if seen.unlisted > 0 {
-            Invocation.say("\(seen.unlisted) observations more than are kept are missing from \(quoted(file))")
+            Invocation.say("\(seen.unlisted) paths more than are kept are missing from \(quoted(target.path))")
         }
     }
+}
 
-    /// Where the profile goes.
-    private func target(_ surroundings: Surroundings) throws -> String {
+/// Where a learned profile goes: a name in an open folder.
+private struct ProfileTarget: ~Copyable {
+    /// As the user would write it.
+    let path: String
+    private let folder: Descriptor
+    private let name: String
+
+    /// - Parameter output: a profile's name, which goes to the user's own, or the path of a file.
+    init(_ output: String, _ surroundings: Surroundings) throws(LearnError) {
+        let path = try Self.path(output, surroundings)
+        let slash = path.lastIndex(of: "/") ?? path.startIndex
+        let name = String(path[path.index(after: slash)...])
+        guard !name.isEmpty, name != ".", name != ".." else { throw .badName(output) }
+        folder = try Self.openFolder(of: path, slash == path.startIndex ? "/" : String(path[..<slash]))
+        self.path = path
+        self.name = name
+    }
+
+    private static func path(_ output: String, _ surroundings: Surroundings) throws(LearnError) -> String {
         if output.contains("/") || output.hasSuffix(".toml") {
             return output.hasPrefix("/") ? output : surroundings.currentFolder + "/" + output
         }
-        guard Policy.isSandboxName(output) else { throw LearnError.badName(output) }
-        return surroundings.places.userProfiles + "/" + output + ".toml"
+        guard Policy.isSandboxName(output) else { throw .badName(output) }
+        let path = surroundings.places.userProfiles + "/" + output + ".toml"
+        do throws(Errno) { try Files.makeDirectories(surroundings.places.userProfiles) } catch {
+            throw .notWritten(path, error)
+        }
+        return path
     }
 
-    private func write(_ text: String, to file: String) throws {
+    private static func openFolder(of path: String, _ folder: String) throws(LearnError) -> Descriptor {
+        do throws(Errno) { return try Descriptor.open(folder, [.path, .directory]) } catch {
+            throw .notWritten(path, error)
+        }
+    }
+
+    var isThere: Bool {
         do throws(Errno) {
-            if let slash = file.lastIndex(of: "/"), slash != file.startIndex {
-                try Files.makeDirectories(String(file[..<slash]), mode: 0o700)
-            }
-            try Files.replace(file, with: Array(text.utf8), mode: 0o644)
+            _ = try folder.status(of: name)
+            return true
+        } catch { return false }
+    }
+
+    /// Whole or not at all.
+    func write(_ text: String) throws(LearnError) {
+        let beside = ".\(name).\(Process.id).new"
+        do throws(Errno) {
+            let file = try folder.open(
+                beside, [.writeOnly, .create, .exclusive], mode: 0o644, resolve: [.beneath, .noSymlinks])
+            try file.write(Array(text.utf8))
+            try folder.rename(beside, to: name)
         } catch {
-            throw LearnError.notWritten(file, error)
+            do throws(Errno) { try folder.removeFile(beside) } catch {}
+            throw .notWritten(path, error)
         }
     }
 }

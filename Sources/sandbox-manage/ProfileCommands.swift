@@ -45,7 +45,7 @@ struct ProfileListCommand: ParsableCommand {
         case .json:
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            print(String(decoding: try encoder.encode(rows), as: UTF8.self))
+            print(terminalSafe(try encoder.encode(rows)))
         case .text:
             let width = (rows.map { escaped($0.name).count }.max() ?? 0) + 2
             for row in rows {
@@ -100,11 +100,13 @@ struct ProfileCheckCommand: ParsableCommand {
     func run() throws {
         let resolution = try Surroundings().resolver.resolve(name, trusting: true)
         // Values are read one by one already; this finds those that don't go together.
-        let openings = Openings(try Policy(resolution.settings))
+        let openings = Openings(try Policy(resolution.settings)) { path in
+            do throws(Errno) { return try Files.canonical(path) } catch { return path }
+        }
         if format == .json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            print(String(decoding: try encoder.encode(openings), as: UTF8.self))
+            print(terminalSafe(try encoder.encode(openings)))
             return
         }
         print("\(escaped(name)): no mistakes")

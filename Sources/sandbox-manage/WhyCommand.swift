@@ -18,16 +18,19 @@ struct WhyCommand: ParsableCommand {
     func run() throws {
         let surroundings = try Surroundings()
         let file = surroundings.places.denials(of: surroundings.currentFolder)
-        guard let report = DenialReport.read(file), report.record.folder == surroundings.currentFolder else {
-            if format == .json { return try print(DenialReport.nothing(in: surroundings.currentFolder)) }
-            print(
-                "nothing was refused in the last run here that was told to --report-denied, if there was one")
-            return
-        }
+        guard FileStatus.stamp(of: file) != "-" else { return try nothing(surroundings) }
+        guard let report = DenialReport.read(file) else { throw ReportError.unreadable(file) }
+        guard report.record.folder == surroundings.currentFolder else { return try nothing(surroundings) }
+
         if format == .json { return try print(report) }
         let when = Date(timeIntervalSince1970: Double(report.record.time)).formatted(.iso8601)
         print("\(when): sandbox run \(report.record.command.map(quoted).joined(separator: " "))")
         for line in report.lines { print(line) }
+    }
+
+    private func nothing(_ surroundings: Surroundings) throws {
+        if format == .json { return try print(DenialReport.nothing(in: surroundings.currentFolder)) }
+        print("nothing was refused in the last run here that was told to --report-denied, if there was one")
     }
 }
 
@@ -38,10 +41,16 @@ struct ReportCommand: ParsableCommand {
     @ArgumentParser.Argument(help: "what the launcher wrote down") var file: String
     @ArgumentParser.Option(help: "how to print: text or json") var format = ListFormat.text
 
+    /// Lines at the end of a run; a filter that fits badly refuses a hundred kinds.
+    private static let most = 40
+
     func run() throws {
         guard let report = DenialReport.read(file) else { throw ReportError.unreadable(file) }
         if format == .json { return try print(report) }
-        for line in report.lines { Invocation.say(line) }
+        for line in report.lines.prefix(Self.most) { Invocation.say(line) }
+        if report.lines.count > Self.most {
+            Invocation.say("and \(report.lines.count - Self.most) kinds more; `sandbox why` lists them")
+        }
     }
 }
 
@@ -57,8 +66,11 @@ enum ReportError: Error, CustomStringConvertible {
 
 extension DenialReport {
     static func read(_ file: String) -> DenialReport? {
-        guard let bytes = try? Files.read(file), let record = ObservationRecord(encoded: bytes) else { return nil }
-        return DenialReport(record, filter: (try? Files.read(record.filter)).flatMap { try? FilterProfile(json: $0) })
+        guard let bytes = try? Files.readRegular(file, limit: 64 << 20), let record = ObservationRecord(encoded: bytes)
+        else { return nil }
+        // The filter's file may be the sandbox's own by now.
+        let filter = try? Files.readRegular(record.filter, limit: 1 << 20)
+        return DenialReport(record, filter: filter.flatMap { try? FilterProfile(json: $0) })
     }
 
     static func nothing(in folder: String) -> DenialReport {
@@ -71,7 +83,7 @@ extension DenialReport {
 private func print(_ report: DenialReport) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    Swift.print(String(decoding: try encoder.encode(report), as: UTF8.self))
+    Swift.print(terminalSafe(try encoder.encode(report)))
 }
 
 private func print(_ line: String) { Swift.print(escaped(line)) }

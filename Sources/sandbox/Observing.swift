@@ -11,8 +11,9 @@ struct Observing {
     private let policy: Policy
     private let manage: Manage
     private let folder: String
-    /// Where the record goes.
+    /// Where the record goes: a file of the cache, or what whoever learns has opened before anything ran.
     private let file: String
+    private static let learnersDescriptor: Int32 = 3
     private let isLearning: Bool
 
     /// nil where nothing is to be watched.
@@ -22,9 +23,15 @@ struct Observing {
         self.policy = policy
         self.manage = manage
         folder = try Process.currentFolder()
-        file = isLearning ? CommandLine.arguments[2] : manage.places.denials(of: folder)
-        // What an earlier run was refused is no longer the last.
-        do throws(Errno) { try Files.remove(file) } catch {}
+        file = manage.places.denials(of: folder)
+        if isLearning {
+            do throws(Errno) { try Descriptor.closeOnExecute(Self.learnersDescriptor) } catch {
+                throw UsageError("__learn is for `sandbox profile learn`, which opens descriptor 3 for it")
+            }
+        } else {
+            // What an earlier run was refused is no longer the last.
+            do throws(Errno) { try Files.remove(file) } catch {}
+        }
         let isNetworkClosed = policy.network == .none
         let hasReadOnlyPlaces = policy.readOnly || policy.binds.contains(where: \.readOnly) || !policy.masks.isEmpty
         guard isLearning || filter != nil || isNetworkClosed || hasReadOnlyPlaces else { return nil }
@@ -39,24 +46,33 @@ struct Observing {
 
     /// Writes down what was seen, and says it.
     /// - Parameter command: ROOTFS and the command's words.
-    func tell(_ command: [String]) {
+    /// - Returns: whether that was possible.
+    func tell(_ command: [String]) -> Bool {
         let seen = observer.seen
-        guard isLearning || !seen.isEmpty else { return }
+        guard isLearning || !seen.isEmpty else { return true }
         let record = ObservationRecord(
             folder: folder, time: Clock.secondsSince1970, command: command,
             filter: Store(manage).filterFile(policy) ?? "", settings: policy.settings, seen: seen,
             unlisted: observer.unlisted)
-        do {
+        do throws(Errno) {
+            if isLearning {
+                try Descriptor(owning: Self.learnersDescriptor).write(record.encoded)
+                return true
+            }
             if let slash = file.lastIndex(of: "/"), slash != file.startIndex {
                 try Files.makeDirectories(String(file[..<slash]))
             }
             try Files.replace(file, with: record.encoded)
         } catch {
-            return Message.error("can't keep what was refused in \(quoted(file)): \(error)")
+            Message.error("can't keep what was \(isLearning ? "seen" : "refused in \(quoted(file))"): \(error)")
+            return false
         }
-        if isLearning || policy.quiet { return }
+        if policy.quiet { return true }
+        // The command is over: from here on a signal ends this process as any other.
+        Signals.restoreDefaults()
         do throws(RunError) {
             try manage.run(["__report", file] + (policy.report == .json ? ["--format", "json"] : []))
-        } catch {}
+        } catch { return false }
+        return true
     }
 }

@@ -8,7 +8,7 @@ import SandboxPolicy
 /// What the launcher does itself.
 enum Verb: String {
     case run, start, shell
-    /// For `sandbox profile learn`, with the file that what was seen is written to as its first word.
+    /// For `sandbox profile learn`, which is told what was seen by descriptor 3.
     case learn = "__learn"
 }
 
@@ -88,7 +88,8 @@ struct Run {
             Message.error(error.diagnosis(plan, limits, reason: Errno(error.errno).description).line)
             return error.exitStatus
         }
-        observing?.tell([try subject] + command)
+        // Without its record, what was learned is nothing.
+        if let observing, !observing.tell([try subject] + command), verb == .learn { return 125 }
         return status
     }
 

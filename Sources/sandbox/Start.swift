@@ -10,11 +10,10 @@ enum Start {
         guard words.count > 1, let verb = Verb(rawValue: words[1]) else { manage.replaceThisProcess(words) }
         do {
             if !manage.isSealed { try seal(manage) }
-            let offset = verb == .learn ? 3 : 2
-            let line = try CommandWords(Array(words.dropFirst(offset)))
+            let line = try CommandWords(Array(words.dropFirst(2)))
             if line.help { manage.replaceThisProcess([words[0], "help", verb.rawValue]) }
             try manage.checkPlaces()
-            return try Run(verb, line, offset: offset, manage).run()
+            return try Run(verb, line, offset: 2, manage).run()
         } catch RunError.said {
             return 125
         } catch {

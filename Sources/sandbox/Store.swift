@@ -118,11 +118,9 @@ struct Store {
     }
 
     private func content(ofFilter path: String) throws -> [UInt8] {
-        do throws(Errno) {
-            // Without waiting for a writer, where it is a pipe.
-            let file = try Descriptor.open(path, [.readOnly, .nonBlocking, .noControllingTerminal])
-            if try file.status().kind == .regular { return try file.readAll(limit: 1 << 20) }
-        } catch { throw RunError("--seccomp: can't read the filter \(quoted(path)): \(error)") }
+        do throws(Errno) { return try Files.readRegular(path, limit: 1 << 20) } catch .invalid {} catch {
+            throw RunError("--seccomp: can't read the filter \(quoted(path)): \(error)")
+        }
         throw RunError("--seccomp: the filter \(quoted(path)) is not a regular file")
     }
 }

@@ -48,4 +48,95 @@ import Testing
         let outcome = try world.sandbox(["run", "--report-denied", "--timeout", "60", "host", "python3", "-c", script])
         #expect(outcome.status == 0 && outcome.output == "done\n", "\(outcome.errors)")
     }
+
+    /// The launcher reads its filter's file once more for the report: by then it may be a pipe that nobody writes to.
+    @Test func aPipeInPlaceOfTheFilterHoldsNobody() throws {
+        try world.write(
+            "f.json",
+            #"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["unshare"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}]}"#
+        )
+        let words = [
+            "-s", "KILL", "30", World.binary, "run", "--report-denied", "--here", "--seccomp", "./f.json", "host", "sh",
+            "-c",
+            "rm f.json; mkfifo f.json; unshare -U true; true",
+        ]
+        let outcome = try world.start("/usr/bin/timeout", words).finish()
+        #expect(outcome.status == 0 && outcome.errors.contains("refused unshare"), "\(outcome)")
+        #expect(try world.start("/usr/bin/timeout", ["-s", "KILL", "30", World.binary, "why"]).finish().status == 0)
+    }
+
+    /// What a learner is told comes by a descriptor that the command does not have.
+    @Test func whatIsLearnedIsNotToldByTheCommand() throws {
+        try world.sh("mkdir tmp")
+        let script = "ls /proc/self/fd | wc -l; find \(world.folder)/tmp -name 'record*' -o -name '*learn*'"
+        let outcome = try world.start(
+            World.binary,
+            ["profile", "learn", "-o", "./p.toml", "--bind", world.folder + "/tmp", "host", "sh", "-c", script],
+            environment: ["TMPDIR": world.folder + "/tmp"]
+        ).finish()
+        // 0, 1, 2 and the folder that ls reads.
+        #expect(outcome.output == "4\n", "\(outcome)")
+    }
+
+    /// A link in place of the folder that a learned profile was to go to.
+    @Test func aLearnedProfileGoesToTheFolderThatWasThere() throws {
+        let profiles = world.home + "/.config/sandbox/profiles"
+        try world.sh("mkdir -p out '\(profiles)'")
+        let outcome = try world.sandbox([
+            "profile", "learn", "-o", "out/ci.toml", "--here", "host", "sh", "-c",
+            "mv out out2; ln -s '\(profiles)' out",
+        ])
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(try world.sh("ls '\(profiles)'").output.isEmpty && world.sh("ls out2").output == "ci.toml\n")
+        let again = try world.sandbox([
+            "profile", "learn", "-o", "out2/new.toml", "--here", "host", "sh", "-c", "echo mine >out2/new.toml",
+        ])
+        #expect(again.status != 0 && again.errors.contains("is there already"))
+        #expect(try world.sh("cat out2/new.toml").output == "mine\n")
+    }
+
+    /// Paths of thousands of bytes that grow when they are shown.
+    @Test func longPathsDoNotHideARefusal() throws {
+        let script = """
+            import ctypes, os
+            os.chdir('/tmp')
+            for _ in range(14):
+                os.mkdir(b'\\xff' * 250); os.chdir(b'\\xff' * 250)
+            libc = ctypes.CDLL(None)
+            for i in range(4096): libc.mount(b'x%d' % i, b'\\xff' * 200, b'tmpfs', 0, None)
+            """
+        let outcome = try world.sandbox(["run", "--report-denied", "host", "python3", "-c", script])
+        let lines = outcome.errors.split(separator: "\n")
+        #expect(lines.count == 41 && lines.allSatisfy { $0.utf8.count < 4096 }, "\(lines.count)")
+        #expect(lines.last?.contains("4056 kinds more") == true)
+        #expect(try world.sandbox(["why"]).lines.count == 4097)
+        try world.sh("for f in home/.cache/sandbox/denied/*; do echo x >$f; done")
+        let damaged = try world.sandbox(["why"])
+        #expect(damaged.status != 0 && damaged.errors.contains("can't read"))
+    }
+
+    @Test func controlsDoNotReachATerminalByJson() throws {
+        let script = "import ctypes; ctypes.CDLL(None).mount(b'\\xc2\\x9b31m\\x7f\\x1b', b'/mnt', b'x', 0, None)"
+        let outcome = try world.sandbox(["run", "--report-denied=json", "host", "python3", "-c", script])
+        #expect(
+            outcome.errors.contains("refused")
+                && outcome.errors.unicodeScalars.allSatisfy {
+                    $0 == "\n" || $0.properties.generalCategory != .control
+                })
+    }
+
+    /// A call that the filter ends the caller for ends it, whoever listens.
+    @Test func aCallerThatIsToBeKilledIs() throws {
+        for action in ["SCMP_ACT_KILL_PROCESS", "SCMP_ACT_TRAP"] {
+            try world.write(
+                "k.json",
+                #"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["connect"], "action": "\#(action)"}]}"#)
+            let script = "import socket; socket.socket().connect_ex(('127.0.0.1', 1)); print('survived')"
+            for options in [[], ["--report-denied"]] {
+                let outcome = try world.sandbox(
+                    ["run", "--seccomp", "./k.json"] + options + ["host", "python3", "-c", script])
+                #expect(outcome.status == 159 && outcome.output.isEmpty, "\(options) \(outcome)")
+            }
+        }
+    }
 }

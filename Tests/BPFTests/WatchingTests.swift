@@ -62,6 +62,22 @@ private let (mount, execve, ioctl, connect, open): (UInt32, UInt32, UInt32, UInt
         #expect(told.answer(to: call(connect)) == SeccompAnswer.allow)
     }
 
+    /// A supervisor can let a call go on or have it fail, and nothing else.
+    @Test(arguments: [SeccompAnswer.killProcess, SeccompAnswer.log, 0x0003_0000])
+    func whatElseAProgramDoesIsLeftToTheKernel(_ answer: UInt32) throws {
+        let ending = FilterProgram([
+            .init(Code.load, 0), .init(Code.ifEqual, connect, jumpFalse: 1), .init(Code.answer, answer),
+            .init(Code.answer, SeccompAnswer.allow),
+        ])
+        let told = try #require(ending.telling(of: [WatchedCall(connect), WatchedCall(open)], exempt: []))
+        let all = try #require(ending.tellingOfAll(exempt: []))
+        for program in [told, all] {
+            #expect(program.answer(to: call(connect)) == answer)
+            #expect(program.answer(to: call(open)) == SeccompAnswer.notify)
+        }
+        #expect(all.answer(to: call(0)) == SeccompAnswer.notify)
+    }
+
     @Test func everyAnswerThatArgumentsCanBringIsFound() {
         #expect(program.possibleAnswers(to: ioctl) == [refused, SeccompAnswer.allow])
         #expect(program.possibleAnswers(to: connect) == [SeccompAnswer.allow])

@@ -131,7 +131,7 @@ import Testing
     @Test func checkSaysWhatIsOpenedAndHowDangerousThatIs() throws {
         try world.write(
             "open.toml",
-            "description = \"open\"\nnetwork = \"host\"\nallow = [\"io_uring\"]\nbind = [\"/srv:/srv:ro\"]\n")
+            "description = \"open\"\nnetwork = \"host\"\nallow = [\"io_uring\"]\nbind = [\"/usr/share:/s:ro\"]\n")
         let page = try world.sandbox(["profile", "check", "./open.toml"])
         let lines = page.lines
         let high = try #require(lines.firstIndex { $0.contains("high") && $0.contains("network = \"host\"") })
@@ -141,5 +141,49 @@ import Testing
         let strict = try world.sandbox(["profile", "check", "strict"])
         #expect(strict.lines.contains("opens nothing"))
         #expect(strict.lines.last?.contains("all capabilities") == true)
+    }
+
+    @Test func whatIsReachedByLinksAndDotsIsRatedForWhatItIs() throws {
+        try world.sh("mkdir -p home/.ssh && ln -s home/.ssh keys")
+        let binds = ["/.:/host", "\(world.home)/.ssh/.:/k", "\(world.folder)/keys:/k", "//etc:/e", "/run/./user:/r"]
+        for bind in binds {
+            try world.write("b.toml", "bind = [\"\(bind)\"]\n")
+            let page = try world.sandbox(["profile", "check", "./b.toml"])
+            #expect(page.output.contains("  high    bind"), "\(bind): \(page.output)")
+        }
+        try world.write("b.toml", "landlock = \"required\"\ntcp-connect = [\"none\"]\n")
+        #expect(try world.sandbox(["profile", "check", "./b.toml"]).output.contains("opens nothing"))
+    }
+
+    @Test func aListOfCallsNeedsAFilter() throws {
+        try world.write("l.toml", "seccomp = \"none\"\nsyscalls = [\"read\"]\n")
+        let outcome = try world.sandbox(["run", "--profile", "./l.toml", "host", "true"])
+        #expect(outcome.status == 125 && outcome.errors.contains("syscalls limits"), "\(outcome.errors)")
+        let learned = try world.sandbox(["profile", "learn", "-o", "./m.toml", "--seccomp", "none", "host", "true"])
+        #expect(learned.errors.isEmpty)
+        #expect(try String(contentsOfFile: world.folder + "/m.toml", encoding: .utf8).contains("seccomp = \"default\""))
+    }
+
+    @Test func aClosedNetworkIsNotOpenedByTrying() throws {
+        let script = "import socket; s = socket.socket(); s.connect_ex(('192.0.2.1', 80))"
+        #expect(
+            try world.sandbox(["profile", "learn", "-o", "./n.toml", "host", "python3", "-c", script]).errors.isEmpty)
+        let text = try String(contentsOfFile: world.folder + "/n.toml", encoding: .utf8)
+        #expect(text.contains("network = \"none\"") && text.contains("# Tried, while the network was closed:"))
+        #expect(text.contains("#   192.0.2.1:80"))
+    }
+
+    /// So many paths that not all are kept: no call is lost among them.
+    @Test func callsAreNotLostAmongPaths() throws {
+        let script = """
+            import os
+            for i in range(5000):
+                try: os.open('/no/such/%d' % i, os.O_RDONLY)
+                except OSError: pass
+            os.getpriority(os.PRIO_PROCESS, 0)
+            """
+        let learned = try world.sandbox(["profile", "learn", "-o", "./p.toml", "host", "python3", "-c", script])
+        #expect(learned.status == 0 && learned.errors.contains("paths more than are kept"), "\(learned.errors)")
+        #expect(try String(contentsOfFile: world.folder + "/p.toml", encoding: .utf8).contains("\"getpriority\""))
     }
 }

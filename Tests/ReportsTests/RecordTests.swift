@@ -79,8 +79,11 @@ struct LearnedProfileTests {
     }
 
     @Test func theNetworkIsOpenedForThoseWhoUsedIt() {
-        #expect(learned(used(42, "127.0.0.1:80"), used(42, "")).text.contains("network = \"none\""))
-        #expect(learned(used(42, "192.0.2.1:443")).text.contains("network = \"host\""))
+        let open = Policy.builtIn + [Setting(.network, "host", .commandLine)]
+        #expect(
+            learned(used(42, "127.0.0.1:80"), used(42, ""), settings: open).text.contains("network = \"none\""))
+        #expect(learned(used(42, "192.0.2.1:443"), settings: open).text.contains("network = \"host\""))
+        #expect(learned(used(42, "192.0.2.1:443")).text.contains("network = \"none\""))
     }
 
     @Test func theRootIsReadOnlyWhereNothingChangesIt() {
