@@ -20,7 +20,7 @@ public struct WatchedCall: Equatable, Sendable {
 
 extension FilterProgram {
     /// ENOSYS: what C libraries ask for to see whether a call exists. Nothing is refused by that.
-    private static let unknownCall: Int32 = 38
+    public static let unknownCall: Int32 = 38
 
     /// Tells a supervisor of every refusal, and of `watched` calls.
     /// - Parameter exempt: numbers of calls that are decided by this program alone: those that are made before anybody

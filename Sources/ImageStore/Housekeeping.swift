@@ -59,12 +59,13 @@ extension ImageStore {
     private func user(
         of record: ImageRecord, besides reference: ImageReference, _ writing: Writing
     ) throws(ImageStoreError) -> String? {
+        let kept = KeptSandboxes(places)
+        for name in kept.names where kept.root(of: name) == reference { return "the kept sandbox \(name)" }
         let others = try images().filter { $0.reference != reference }
         if others.contains(where: { $0.record?.manifest == record.manifest }) { return nil }
         let shared = Set(others.flatMap { $0.record?.layers.map(\.content) ?? [] })
         let own = record.layers.filter { !shared.contains($0.content) }
         let trees = own.flatMap { layer in IdentityMode.allCases.map { places.layer(layer.content, $0) } }
-        let kept = KeptSandboxes(places)
         for name in kept.names where kept.lowers(of: name).contains(where: { trees.contains($0) }) {
             return "the kept sandbox \(name)"
         }

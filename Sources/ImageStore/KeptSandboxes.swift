@@ -60,6 +60,18 @@ public struct KeptSandboxes {
         return places.sandboxes + "/" + name
     }
 
+    /// The image that a sandbox is started again on, by the name that it was made with.
+    func root(of name: String) -> ImageReference? {
+        // The folder, how many words there are before the command, those words (`KeptSandbox` of the launcher).
+        let path = places.sandboxes + "/" + name + "/run"
+        guard let bytes = try? Files.readRegular(path, limit: 1 << 20) else { return nil }
+        let words = Words.split(bytes)
+        guard words.count > 2, let count = Int(words[1]), count >= 0, count <= words.count - 2,
+            let line = try? CommandWords(Array(words[2..<(2 + count)]))
+        else { return nil }
+        return line.subject.flatMap { ImageReference($0) }
+    }
+
     /// Host folders that the layers below a sandbox's changes are.
     func lowers(of name: String) -> [String] {
         (ChangedTree.record(places.sandboxes + "/" + name) ?? []).map(\.folder)

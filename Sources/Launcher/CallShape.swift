@@ -18,8 +18,12 @@ struct CallShape {
     enum Change {
         /// Makes the path, which must not be there.
         case makes
-        /// Changes what is there.
-        case changes
+        /// Takes the path itself out of its folder, wherever it leads.
+        case removes
+        /// Changes what is there: where the path leads, or itself where an argument has AT_SYMLINK_NOFOLLOW.
+        case changes(flags: Int? = nil)
+        /// Changes the path itself, wherever it leads.
+        case changesLink
         /// open(2), by its flags.
         case opens(flags: Int)
 
@@ -57,22 +61,29 @@ struct CallShape {
             Call.openat: CallShape(nil, [.path(1, folder: 0)], .opens(flags: 2)),
             Call.mkdirat: CallShape(nil, [.path(1, folder: 0)], .makes),
             Call.mknodat: CallShape(nil, [.path(1, folder: 0)], .makes),
-            Call.unlinkat: CallShape(nil, [.path(1, folder: 0)], .changes),
-            Call.renameat2: CallShape(nil, [.path(1, folder: 0)], .changes),
+            Call.unlinkat: CallShape(nil, [.path(1, folder: 0)], .removes),
+            Call.renameat2: CallShape(nil, [.path(1, folder: 0)], .removes),
             Call.linkat: CallShape(nil, [.path(3, folder: 2)], .makes),
             Call.symlinkat: CallShape(nil, [.path(2, folder: 1)], .makes),
-            Call.truncate: CallShape(nil, [.path(0)], .changes),
-            Call.fchmodat: CallShape(nil, [.path(1, folder: 0)], .changes),
-            Call.utimensat: CallShape(nil, [.path(1, folder: 0)], .changes),
+            Call.truncate: CallShape(nil, [.path(0)], .changes()),
+            Call.fchmodat: CallShape(nil, [.path(1, folder: 0)], .changes()),
+            Call.fchownat: CallShape(nil, [.path(1, folder: 0)], .changes(flags: 4)),
+            Call.utimensat: CallShape(nil, [.path(1, folder: 0)], .changes(flags: 3)),
+            Call.setxattr: CallShape(nil, [.path(0)], .changes()),
+            Call.lsetxattr: CallShape(nil, [.path(0)], .changesLink),
+            Call.removexattr: CallShape(nil, [.path(0)], .changes()),
+            Call.lremovexattr: CallShape(nil, [.path(0)], .changesLink),
         ]
         let older: [(UInt32?, CallShape)] = [
             (Call.open, CallShape(nil, [.path(0)], .opens(flags: 1))), (Call.creat, CallShape(nil, [.path(0)], .makes)),
             (Call.mkdir, CallShape(nil, [.path(0)], .makes)), (Call.mknod, CallShape(nil, [.path(0)], .makes)),
-            (Call.unlink, CallShape(nil, [.path(0)], .changes)), (Call.rmdir, CallShape(nil, [.path(0)], .changes)),
-            (Call.rename, CallShape(nil, [.path(0)], .changes)),
-            (Call.renameat, CallShape(nil, [.path(1, folder: 0)], .changes)),
+            (Call.unlink, CallShape(nil, [.path(0)], .removes)), (Call.rmdir, CallShape(nil, [.path(0)], .removes)),
+            (Call.rename, CallShape(nil, [.path(0)], .removes)),
+            (Call.renameat, CallShape(nil, [.path(1, folder: 0)], .removes)),
             (Call.link, CallShape(nil, [.path(1)], .makes)), (Call.symlink, CallShape(nil, [.path(1)], .makes)),
-            (Call.chmod, CallShape(nil, [.path(0)], .changes)),
+            (Call.chmod, CallShape(nil, [.path(0)], .changes())),
+            (Call.chown, CallShape(nil, [.path(0)], .changes())),
+            (Call.lchown, CallShape(nil, [.path(0)], .changesLink)),
         ]
         // Only looked at: told of while learning.
         let looking: [(UInt32?, CallShape)] = [
@@ -97,7 +108,7 @@ struct CallShape {
             switch shape.change {
             case nil: nil
             case .opens(let flags): WatchedCall(number, where: (argument: flags, bits: OpenBits.write))
-            case .makes, .changes: WatchedCall(number)
+            case .makes, .removes, .changes, .changesLink: WatchedCall(number)
             }
         }
     }

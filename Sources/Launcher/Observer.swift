@@ -93,8 +93,14 @@ public final class Observer {
                 texts: shape?.texts.map { view.text($0, call.arguments) } ?? [])
         }
         guard isAllowed else {
-            // Answered with success: part of how one id looks like many, and nothing that was refused.
-            return [observed(SeccompAnswer.errno(answer) == 0 ? .used : .refused)]
+            switch SeccompAnswer.errno(answer) {
+            case 0?:
+                // Answered with success: part of how one id looks like many, and nothing that was refused.
+                if case .all = attention { return [observed(.used)] }
+                return []
+            case FilterProgram.unknownCall?: return []  // A library asks whether there is such a call.
+            default: return [observed(.refused)]
+            }
         }
         var path: String?
         if case .path(let name, let folder)? = shape?.texts.last {

@@ -52,23 +52,38 @@ struct ProcessView {
         } catch { return written }
     }
 
-    /// Whether a change of `path` meets a read-only file system.
+    /// Whether a change of `path` meets a read-only file system, and would not have failed without.
     func isRefused(_ change: CallShape.Change, _ path: String, _ arguments: [UInt64]) -> Bool {
+        func flags(_ index: Int) -> UInt32 { UInt32(truncatingIfNeeded: arguments[index]) }
         do throws(Errno) {
             let root = try Descriptor.open("/proc/\(process)/root", [.path, .directory])
-            var target: SharedDescriptor?
-            do throws(Errno) { target = SharedDescriptor(try root.openInRoot(path, [.path])) } catch .noEntry {}
-            let makes: Bool
             switch change {
-            case .makes: makes = true
-            case .changes: makes = false
-            case .opens(let flags):
-                makes = target == nil && UInt32(truncatingIfNeeded: arguments[flags]) & OpenBits.create != 0
+            case .makes:
+                if try Self.isReadOnly(path, root, [.noFollow]) != nil { return false }
+                return try Self.isReadOnly(Self.parent(of: path), root) ?? false
+            case .removes:
+                if try Self.isReadOnly(path, root, [.noFollow]) == nil { return false }
+                return try Self.isReadOnly(Self.parent(of: path), root) ?? false
+            case .changesLink: return try Self.isReadOnly(path, root, [.noFollow]) ?? false
+            case .changes(let index):
+                let isOfLink = index.map { flags($0) & OpenBits.noFollow != 0 } ?? false
+                return try Self.isReadOnly(path, root, isOfLink ? [.noFollow] : []) ?? false
+            case .opens(let index):
+                if let target = try Self.isReadOnly(path, root) { return target }
+                if flags(index) & OpenBits.create == 0 { return false }
+                return try Self.isReadOnly(Self.parent(of: path), root) ?? false
             }
-            if let target { return makes ? false : try target.descriptor.isReadOnly }
-            guard makes else { return false }
-            return try root.openInRoot(Self.parent(of: path), [.path, .directory]).isReadOnly
         } catch { return false }
+    }
+
+    /// nil where there is nothing.
+    private static func isReadOnly(
+        _ path: String, _ root: borrowing Descriptor, _ flags: OpenFlags = []
+    ) throws(Errno) -> Bool? {
+        do throws(Errno) {
+            let file = try root.openInRoot(path, flags.union(.path))
+            return try file.isReadOnly
+        } catch .noEntry { return nil }
     }
 
     /// Whether the process's user gets at `path` only by CAP_DAC_OVERRIDE, as far as owner and mode tell (groups do not

@@ -16,6 +16,12 @@ public enum Files {
         return try file.readAll(limit: limit)
     }
 
+    /// Whether the folder that this process is in has been removed.
+    public static var isCurrentFolderGone: Bool {
+        do throws(Errno) { _ = try Process.currentFolder() } catch { return error == .noEntry }
+        return false
+    }
+
     /// The content as text, or nil where the file can't be read.
     public static func text(_ path: String, limit: Int = 16 << 20) -> String? {
         do { return String(decoding: try read(path, limit: limit), as: UTF8.self) } catch { return nil }

@@ -36,7 +36,10 @@ public enum SystemCallNumber {
     public static let readlinkat = UInt32(SYS_readlinkat)
     public static let chdir = UInt32(SYS_chdir)
     public static let fchownat = UInt32(SYS_fchownat)
-    public static let fchown = UInt32(SYS_fchown)
+    public static let setxattr = UInt32(SYS_setxattr)
+    public static let lsetxattr = UInt32(SYS_lsetxattr)
+    public static let removexattr = UInt32(SYS_removexattr)
+    public static let lremovexattr = UInt32(SYS_lremovexattr)
     public static let bind = UInt32(SYS_bind)
     public static let setuid = UInt32(SYS_setuid)
 
@@ -92,6 +95,8 @@ public enum SystemCallNumber {
 public enum OpenBits {
     public static let write = UInt32(O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)
     public static let create = UInt32(O_CREAT)
+    /// AT_SYMLINK_NOFOLLOW of fstatat(2) and its kin.
+    public static let noFollow = UInt32(AT_SYMLINK_NOFOLLOW)
     /// AT_FDCWD, as a call's argument has it.
     public static let currentFolder = AT_FDCWD
 }

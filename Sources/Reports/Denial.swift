@@ -115,11 +115,7 @@ extension Denial {
         let own = ["/proc", "/sys", "/dev"].contains(where: isBelow)
         let rule = Self.rule(.readOnly, own ? "always" : "true", record)
         if own { return (rule, Remedy(settings: [], note: "the kernel's own files are always read-only inside")) }
-        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
-        if rule.value != "true" || folder.isEmpty { return (rule, Remedy(settings: [(.readOnly, "false")])) }
-        return (
-            rule, Remedy(settings: [(.tmpfs, folder)], note: "or --read-only=false for all of the root file system")
-        )
+        return (rule, Remedy(settings: [(.readOnly, "false")], note: "or --tmpfs with a folder that begins empty"))
     }
 }
 
@@ -163,11 +159,16 @@ extension Denial {
                 settings: [(.tmpfs, observation.texts[2])], note: "or --nested, and mount in a user namespace")
         }
         guard let group else { return Remedy(settings: [(.allow, call)]) }
-        if group.name == "namespaces" { return Remedy(settings: [(.nested, "true")]) }
-        if CallGroup.nested.contains(group.name) {
+        switch group.name {
+        case "namespaces": return Remedy(settings: [(.nested, "true")])
+        case "mount":
             return Remedy(
                 settings: [(.nested, "true")],
                 note: "and then in a user namespace of its own, as `unshare -Urm` makes one")
+        case "hostname": return Remedy(settings: [], note: "--hostname NAME sets it from outside")
+        case _ where group.isForRoot:
+            return Remedy(settings: [], note: "the kernel refuses it to all but the machine's root anyway")
+        default: break
         }
         return Remedy(settings: [(.allow, group.name)], note: "which opens \(group.meaning)")
     }

@@ -15,7 +15,10 @@ public struct LearnedProfile: Sendable {
     /// Whether it used the network beyond its loopback.
     public var usesNetwork: Bool {
         // While it is closed an attempt reaches nothing.
-        !hosts.isEmpty && record.settings.last { $0.option == .network }?.value != "none"
+        !hosts.isEmpty && Self.network(record) != "none"
+    }
+    private static func network(_ record: ObservationRecord) -> String {
+        record.settings.last { $0.option == .network }?.value ?? "none"
     }
     public let pathsRead: [String]
     public let pathsWritten: [String]
@@ -33,6 +36,7 @@ public struct LearnedProfile: Sendable {
         var written: Set<String> = []
         var read: Set<String> = []
         var hosts: [(address: String, count: Int)] = []
+        var loopback: [(address: String, count: Int)] = []
         var needs: [Capability: String] = [:]
         var refused: [(words: String, count: Int)] = []
         for (seen, count) in record.seen {
@@ -47,15 +51,22 @@ public struct LearnedProfile: Sendable {
                 if let capability = Self.capability(name, seen) { needs[capability] = needs[capability] ?? name }
                 guard let text = seen.texts.last, !text.isEmpty else { continue }
                 if Self.connecting.contains(name) {
-                    if !text.hasPrefix("127."), !text.hasPrefix("[::1]") { hosts.append((text, count)) }
+                    if text.hasPrefix("127.") || text.hasPrefix("[::1]") {
+                        loopback.append((text, count))
+                    } else {
+                        hosts.append((text, count))
+                    }
                 } else if Self.reading.contains(name) {
                     read.insert(text)
                 }
             }
         }
-        systemCalls = calls.sorted()
+        Self.addWhatFollows(from: calls, record, to: &needs)
+        systemCalls = calls.intersection(SystemCallNames.all).sorted()
         capabilities = needs.sorted { $0.key.rawValue < $1.key.rawValue }.map { ($0.key, $0.value) }
-        self.hosts = hosts
+        // The host's own loopback is outside as well, but where the command may have served itself.
+        let served = calls.contains("listen") || loopback.isEmpty
+        self.hosts = hosts + (served || Self.network(record) == "none" ? [] : loopback)
         pathsRead = read.subtracting(written).sorted()
         pathsWritten = written.sorted()
         self.refused = refused
@@ -86,6 +97,28 @@ public struct LearnedProfile: Sendable {
         }
     }
 
+    /// Rights that no call by itself shows a need of.
+    private static func addWhatFollows(
+        from calls: Set<String>, _ record: ObservationRecord, to needs: inout [Capability: String]
+    ) {
+        // Files that were given away are another's from then on.
+        if needs[.cap_chown] != nil {
+            for capability in [Capability.cap_dac_override, .cap_fowner, .cap_fsetid] {
+                needs[capability] = needs[capability] ?? "files given to others"
+            }
+        }
+        // So are processes that have become another user.
+        if needs[.cap_setuid] != nil, !calls.isDisjoint(with: ["kill", "tkill", "tgkill", "pidfd_send_signal"]) {
+            needs[.cap_kill] = "signals to processes of another user"
+        }
+        // Id 0 of a namespace below is given by those alone who could give file capabilities.
+        let makesUsers = record.seen.contains { seen, _ in
+            seen.kind == .used && (seen.argument ?? 0) & 0x1000_0000 != 0
+                && ["unshare", "clone"].contains(SystemCallName.of(seen.number, architecture: seen.architecture))
+        }
+        if makesUsers { needs[.cap_setfcap] = "id 0 of a user namespace" }
+    }
+
     private static func lowPort(_ address: String) -> Bool {
         guard let port = address.split(separator: ":").last.flatMap({ Int($0) }) else { return false }
         return port > 0 && port < 1024
@@ -98,6 +131,8 @@ extension LearnedProfile {
     private static let alwaysWritable = ["/tmp", "/dev", "/var/tmp", "/proc"]
 
     private var changesRoot: Bool {
+        // What was read-only while learning was not changed.
+        if record.settings.last(where: { $0.option == .readOnly })?.value == "true" { return false }
         let shown = record.settings.compactMap { setting -> String? in
             let parts = setting.value.split(separator: ":").map(String.init)
             switch setting.option {
@@ -125,7 +160,8 @@ extension LearnedProfile {
             .setupNetwork, .pull, .platform, .idMap,
         ]
         return record.settings.filter {
-            $0.origin == .commandLine && $0.option.described.place != .commandLine && !own.contains($0.option)
+            $0.origin != .builtIn && !$0.origin.isImage && $0.option.described.place != .commandLine
+                && !own.contains($0.option)
         }
     }
 

@@ -101,6 +101,11 @@ public struct CallGroup: Sendable {
         return SystemCallNames.all.contains(name) ? [AllowedCall(name)] : nil
     }
 
+    /// Whether the kernel refuses its calls to whoever is not the machine's root, open or not.
+    public var isForRoot: Bool {
+        ["modules", "boot", "swap", "clock", "accounting", "ports", "log"].contains(name)
+    }
+
     /// The groups that `--nested` opens: what a sandbox needs to make another.
     public static let nested = ["namespaces", "mount", "hostname", "identity", "loopback"]
 }

@@ -183,12 +183,22 @@ public struct Policy: Equatable, Sendable {
             throw PolicyError(
                 "--landlock off leaves out what holds --tcp-connect and --tcp-bind: give one or the other")
         }
+        try checkSystemCalls()
         if filter == .none, !systemCalls.isEmpty {
             throw PolicyError(
                 "seccomp none has no filter, and syscalls limits what a filter allows: leave one of the two out")
         }
         if readOnly, case .folder = upper {
             throw PolicyError("--read-only refuses changes and --upper keeps them: give one of the two")
+        }
+    }
+
+    private func checkSystemCalls() throws(PolicyError) {
+        if systemCalls.isEmpty { return }
+        let known = Set(SystemCallNames.all)
+        for setting in settings where setting.option == .syscalls && !known.contains(setting.value) {
+            throw PolicyError(
+                setting, "no such system call" + Nearest.suggestion(setting.value, among: SystemCallNames.all))
         }
     }
 

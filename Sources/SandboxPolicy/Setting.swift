@@ -18,6 +18,8 @@ public enum Origin: Equatable, Sendable {
         }
     }
 
+    public var isImage: Bool { if case .image = self { true } else { false } }
+
     /// One word, for files and for `--explain=json`.
     public var word: String {
         switch self {

@@ -35,12 +35,14 @@ struct ProfileLearnCommand: ParsableCommand {
         if !force, target.isThere { throw LearnError.exists(target.path) }
         let record = try Descriptor.memoryFile("observations")
         let launcher = surroundings.installation.launcher
-        let status = try Process.wait(
-            for: Process.spawn(launcher, arguments: [launcher, "__learn"] + words, third: record.raw))
+        Signals.blockSupervised()
+        let status = Self.wait(
+            for: try Process.spawn(launcher, arguments: [launcher, "__learn"] + words, third: record.raw))
+        Signals.restoreDefaults()
         try record.rewind()
         guard let seen = ObservationRecord(encoded: try record.readAll(limit: 64 << 20)) else {
             // The launcher has said why nothing ran.
-            throw ExitCode(125)
+            throw ExitCode(status.shellStatus == 0 ? 125 : status.shellStatus)
         }
         if !force, target.isThere { throw LearnError.exists(target.path) }
         try target.write(LearnedProfile(seen, base: base).text)
@@ -49,8 +51,25 @@ struct ProfileLearnCommand: ParsableCommand {
                 "the command ended with \(status.shellStatus); \(quoted(target.path)) has what it needed to get there")
             throw ExitCode(status.shellStatus)
         }
+        // Signals are how servers end, and no reason to forget what one did.
         if seen.unlisted > 0 {
             Invocation.say("\(seen.unlisted) paths more than are kept are missing from \(quoted(target.path))")
+        }
+    }
+
+    /// Hands signals on, as the launcher does, until it has ended. What a terminal sends, it sends to both.
+    private static func wait(for launcher: ProcessID) -> ExitStatus {
+        while true {
+            guard let signal = Signals.next() else { continue }
+            guard signal.number == SIGCHLD else {
+                if !signal.isFromKernel { Process.kill(launcher, signal.number) }
+                continue
+            }
+            do throws(Errno) {
+                while let ended = try Process.reap() {
+                    if ended.child == launcher { return ended.status }
+                }
+            } catch { return .exited(125) }
         }
     }
 }
@@ -78,6 +97,8 @@ private struct ProfileTarget: ~Copyable {
             return output.hasPrefix("/") ? output : surroundings.currentFolder + "/" + output
         }
         guard Policy.isSandboxName(output) else { throw .badName(output) }
+        let installed = surroundings.installation.profiles + "/" + output + ".toml"
+        guard FileStatus.stamp(of: installed) == "-" else { throw .installed(output) }
         let path = surroundings.places.userProfiles + "/" + output + ".toml"
         do throws(Errno) { try Files.makeDirectories(surroundings.places.userProfiles) } catch {
             throw .notWritten(path, error)
@@ -117,6 +138,7 @@ enum LearnError: Error, CustomStringConvertible {
     case exists(String)
     case badName(String)
     case nothingToRun
+    case installed(String)
     case notWritten(String, Errno)
 
     var description: String {
@@ -124,6 +146,8 @@ enum LearnError: Error, CustomStringConvertible {
         case .exists(let file): "\(quoted(file)) is there already; give --force to write over it, or another name"
         case .badName(let name):
             "\(quoted(name)) can't be a profile's name: letters, digits, `.`, `_` and `-`; a file's path ends in .toml"
+        case .installed(let name):
+            "\(quoted(name)) is a profile that came with the program, which others extend; choose another name"
         case .nothingToRun:
             "say what to run: sandbox profile learn -o NAME [RUN OPTIONS] ROOTFS COMMAND…"
         case .notWritten(let file, let errno): "can't write \(quoted(file)): \(errno)"

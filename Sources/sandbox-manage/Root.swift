@@ -108,7 +108,8 @@ struct Invocation {
     /// One line on standard error.
     static func say(_ message: String) {
         let line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
-        FileHandle.standardError.write(Data("sandbox: \(escaped(line))\n".utf8))
+        // Nobody can be told where it is closed or full.
+        do { try Descriptor.standardError(Array("sandbox: \(escaped(line))\n".utf8)) } catch {}
     }
 }
 

@@ -1,6 +1,7 @@
 // How far layers are on their way: a bar for each on a terminal, a line for each that has come elsewhere.
 
 import Foundation
+import LinuxSystem
 import ImageFormat
 import ImageStore
 import SandboxPolicy
@@ -103,5 +104,7 @@ final class TransferProgress: LayerProgress {
         return "\(label)  \(drawn)  \(sandbox_manage.size(bar.done)) of \(sandbox_manage.size(size))"
     }
 
-    private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+    private func write(_ text: String) {
+        do { try Descriptor.standardError(Array(text.utf8)) } catch {}
+    }
 }

@@ -25,7 +25,11 @@ struct Observing {
         folder = try Process.currentFolder()
         file = manage.places.denials(of: folder)
         if isLearning {
-            do throws(Errno) { try Descriptor.closeOnExecute(Self.learnersDescriptor) } catch {
+            do throws(Errno) {
+                try Descriptor.closeOnExecute(Self.learnersDescriptor)
+                // Whoever learns does not leave the command behind.
+                try Namespacing.setParentDeathSignal(15)
+            } catch {
                 throw UsageError("__learn is for `sandbox profile learn`, which opens descriptor 3 for it")
             }
         } else {

@@ -86,6 +86,7 @@ struct Run {
         } catch {
             let limits = HostLimits.gather(for: plan, launcher: manage.installation.launcher)
             Message.error(error.diagnosis(plan, limits, reason: Errno(error.errno).description).line)
+            upper.forget(manage)
             return error.exitStatus
         }
         // Without its record, what was learned is nothing.

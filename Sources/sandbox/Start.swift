@@ -14,6 +14,9 @@ enum Start {
             if line.help { manage.replaceThisProcess([words[0], "help", verb.rawValue]) }
             try manage.checkPlaces()
             return try Run(verb, line, offset: 2, manage).run()
+        } catch is Errno where Files.isCurrentFolderGone {
+            Message.error("the current folder has been removed; change to one that is there")
+            return 125
         } catch RunError.said {
             return 125
         } catch {

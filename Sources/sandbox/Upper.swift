@@ -12,17 +12,20 @@ struct Upper {
     /// Where the lists for `diff` and `start` are written, for an upper that stays.
     private let state: String?
     private let isNamed: Bool
+    /// Made for this run, to be kept afterwards.
+    private let isNew: Bool
     /// A folder that goes at the end.
     private let disposable: String?
 
     private init(
         folders: UpperFolders? = nil, lock: SharedDescriptor? = nil, state: String? = nil, isNamed: Bool = false,
-        disposable: String? = nil
+        isNew: Bool = false, disposable: String? = nil
     ) {
         self.folders = folders
         self.lock = lock
         self.state = state
         self.isNamed = isNamed
+        self.isNew = isNew
         self.disposable = disposable
     }
 
@@ -64,6 +67,7 @@ struct Upper {
     private static func named(_ name: String, _ places: Places, _ verb: Verb) throws -> Upper {
         let folder = places.sandboxes + "/" + name
         try Files.makeDirectories(places.sandboxes)
+        let isNew = !Files.isAccessible(folder + "/run", 0)
         if verb != .start, Files.isAccessible(folder + "/run", 0) {
             throw RunError(
                 "a sandbox named \(quoted(name)) is kept already: `sandbox start \(name)` goes on with it, "
@@ -80,7 +84,7 @@ struct Upper {
         try Files.makeDirectories(folder + "/work")
         return Upper(
             folders: UpperFolders(upper: folder + "/upper", work: folder + "/work", disposable: false), lock: lock,
-            state: folder, isNamed: true)
+            state: folder, isNamed: true, isNew: isNew)
     }
 
     /// The user's folder holds the changes and nothing else; what overlayfs needs beside it is in a hidden folder.
@@ -166,7 +170,7 @@ struct Upper {
         try gate.lock(wait: true)
         for name in try gate.names() {
             do throws(Errno) { if try Files.isLocked(all + "/" + name) { continue } } catch { continue }
-            try manage.run(["__remove-tree", all + "/" + name])
+            try remove(all + "/" + name, manage)
         }
         let folder = "\(all)/\(Process.id)-\(Clock.milliseconds)"
         try Files.makeDirectories(folder)
@@ -190,11 +194,22 @@ struct Upper {
         } catch { throw RunError("can't write to \(quoted(state)): \(error)") }
     }
 
+    /// The command could not be started: nothing is worth keeping under a new name.
+    func forget(_ manage: Manage) {
+        guard isNew, let state else { return }
+        do { try Self.remove(state, manage) } catch {}
+    }
+
     func discard(_ manage: Manage) {
         guard let disposable else { return }
-        do { try manage.run(["__remove-tree", disposable]) } catch {
+        do { try Self.remove(disposable, manage) } catch {
             Message.error("can't remove \(quoted(disposable)); the next start tries again")
         }
+    }
+
+    /// Mostly all of it is the user's own; files of subordinate ids need a user namespace, which the manager enters.
+    private static func remove(_ folder: String, _ manage: Manage) throws(RunError) {
+        do throws(Errno) { try Files.removeTree(folder) } catch { try manage.run(["__remove-tree", folder]) }
     }
 }
 

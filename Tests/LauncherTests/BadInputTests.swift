@@ -138,4 +138,27 @@ struct BadInputTests {
         #expect(outcome.errors.contains("no space left"), "\(outcome.errors)")
         #expect(outcome.lines == ["125"])
     }
+
+    @Test func aCommandThatCanNotStartKeepsNothingUnderANewName() throws {
+        #expect(try world.sandbox(["run", "--name", "k", "host", "/no/such"]).status == 127)
+        #expect(try world.sandbox(["list"]).output.isEmpty || !world.sandbox(["list"]).output.contains("k"))
+        #expect(try world.sandbox(["run", "--name", "k", "host", "true"]).status == 0)
+        // One that is kept already stays.
+        #expect(try world.sandbox(["start", "k", "/no/such"]).status == 127)
+        #expect(try world.sandbox(["start", "k", "true"]).status == 0)
+    }
+
+    @Test func aFolderThatIsGoneIsNamed() throws {
+        let outcome = try world.sh("mkdir gone && cd gone && rmdir ../gone && \"$SANDBOX\" run host true")
+        #expect(
+            outcome.status == 125 && outcome.errors.contains("the current folder has been removed"), "\(outcome.errors)"
+        )
+    }
+
+    @Test(arguments: ["2>&-", "2>/dev/full"])
+    func errorsThatNobodyCanReadAreErrors(_ redirection: String) throws {
+        for words in ["rm nope", "nope", "rmi nope", "profile check nope"] {
+            #expect(try world.sh("\"$SANDBOX\" \(words) \(redirection)").status == 125, "\(words)")
+        }
+    }
 }

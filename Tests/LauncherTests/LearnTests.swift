@@ -186,4 +186,85 @@ import Testing
         #expect(learned.status == 0 && learned.errors.contains("paths more than are kept"), "\(learned.errors)")
         #expect(try String(contentsOfFile: world.folder + "/p.toml", encoding: .utf8).contains("\"getpriority\""))
     }
+
+    /// How servers are ended: what they did until then is learned, and nothing stays behind.
+    @Test(arguments: [SIGINT, SIGTERM, SIGHUP])
+    func aSignalEndsTheCommandAndWritesTheProfile(_ signal: Int32) throws {
+        let learner = try world.start(
+            World.binary, ["profile", "learn", "-o", "./s.toml", "host", "sh", "-c", "echo on; sleep 1000"])
+        try learner.waitForOutput("on")
+        learner.signal(signal)
+        let outcome = try learner.finish()
+        #expect(outcome.status == 128 + signal, "\(outcome)")
+        #expect(try String(contentsOfFile: world.folder + "/s.toml", encoding: .utf8).contains("\"execve\""))
+    }
+
+    @Test func aKilledLearnerLeavesNoCommand() throws {
+        let mark = "9\(Int.random(in: 100_000...999_999))"
+        let learner = try world.start(
+            World.binary, ["profile", "learn", "-o", "./s.toml", "host", "sh", "-c", "echo on; sleep \(mark)"])
+        try learner.waitForOutput("on")
+        learner.signal(SIGKILL)
+        _ = try learner.finish()
+        let gone = try world.sh(
+            "for _ in $(seq 100); do pgrep -f 'slee[p] \(mark)' >/dev/null || exit 0; sleep 0.1; done; exit 1")
+        #expect(gone.status == 0)
+    }
+
+    @Test func rightsThatFollowFromOthersAreLearned() throws {
+        try world.makeRoot()
+        for script in [
+            "touch /tmp/a; chown 5:5 /tmp/a; chmod 4755 /tmp/a; echo x >>/tmp/a; echo ok",
+            "su user -s /bin/sh -c 'exec sleep 30' & sleep 0.3; kill $! && echo ok",
+        ] {
+            let run = ["--id-map", "range", "./root", "sh", "-c", script]
+            let learned = try world.sandbox(["profile", "learn", "--force", "-o", "r"] + run)
+            #expect(learned.output == "ok\n" && learned.errors.isEmpty, "\(script) \(learned)")
+            let again = try world.sandbox(["run", "--profile", "r"] + run)
+            #expect(again.output == "ok\n" && again.errors.isEmpty, "\(script) \(again)")
+        }
+    }
+
+    @Test func settingsOfAProfileAreKept() throws {
+        try world.write("x/Makefile", "all:\n\tcat Makefile >copy\n")
+        let learned = try world.sh(
+            "cd x && \"$SANDBOX\" profile learn -o ./p.toml --profile ci host sh -c 'cat Makefile >copy'")
+        #expect(learned.status == 0, "\(learned)")
+        let again = try world.sh(
+            "cd x && rm copy && \"$SANDBOX\" run --profile ./p.toml host sh -c 'cat Makefile >copy' && ls copy")
+        #expect(again.output == "copy\n", "\(again)")
+        let locked = try world.sandbox([
+            "profile", "learn", "-o", "./ro.toml", "--read-only", "host", "sh", "-c",
+            "echo x 2>/dev/null >/etc/x; true",
+        ])
+        #expect(locked.status == 0)
+        #expect(try String(contentsOfFile: world.folder + "/ro.toml", encoding: .utf8).contains("read-only = true"))
+    }
+
+    @Test func theHostsLoopbackIsOutside() throws {
+        let server = try world.start(
+            "/usr/bin/python3",
+            [
+                "-c",
+                "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True)\nwhile True: s.accept()",
+            ])
+        defer { server.signal(SIGKILL) }
+        try server.waitForOutput("\n")
+        let port = server.outputSoFar.trimmingCharacters(in: .whitespacesAndNewlines)
+        let script = "import socket; socket.create_connection(('127.0.0.1', \(port)))"
+        #expect(
+            try world.sandbox([
+                "profile", "learn", "-o", "./h.toml", "--network", "host", "host", "python3", "-c", script,
+            ])
+            .status == 0)
+        #expect(try String(contentsOfFile: world.folder + "/h.toml", encoding: .utf8).contains("network = \"host\""))
+    }
+
+    @Test func namesThatMeanSomethingElseAreRefused() throws {
+        let installed = try world.sandbox(["profile", "learn", "-o", "strict", "host", "true"])
+        #expect(installed.status != 0 && installed.errors.contains("came with the program"))
+        try world.write("s.toml", "syscalls = [\"read\", \"opennat\"]\n")
+        let unknown = try world.sandbox(["profile", "check", "./s.toml"])
+        #expect(unknown.status != 0 && unknown.errors.contains("openat"), "\(unknown)")
+    }
 }
