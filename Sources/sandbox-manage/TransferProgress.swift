@@ -1,9 +1,9 @@
 // How far layers are on their way: a bar for each on a terminal, a line for each that has come elsewhere.
 
 import Foundation
-import LinuxSystem
 import ImageFormat
 import ImageStore
+import LinuxSystem
 import SandboxPolicy
 import Synchronization
 
