@@ -191,7 +191,7 @@ import Testing
     @Test(arguments: [SIGINT, SIGTERM, SIGHUP])
     func aSignalEndsTheCommandAndWritesTheProfile(_ signal: Int32) throws {
         let learner = try world.start(
-            World.binary, ["profile", "learn", "-o", "./s.toml", "host", "sh", "-c", "echo on; sleep 1000"])
+            World.binary, ["profile", "learn", "-o", "./s.toml", "host", "sh", "-c", "echo on; exec sleep 1000"])
         try learner.waitForOutput("on")
         learner.signal(signal)
         let outcome = try learner.finish()
@@ -202,7 +202,7 @@ import Testing
     @Test func aKilledLearnerLeavesNoCommand() throws {
         let mark = "9\(Int.random(in: 100_000...999_999))"
         let learner = try world.start(
-            World.binary, ["profile", "learn", "-o", "./s.toml", "host", "sh", "-c", "echo on; sleep \(mark)"])
+            World.binary, ["profile", "learn", "-o", "./s.toml", "host", "sh", "-c", "echo on; exec sleep \(mark)"])
         try learner.waitForOutput("on")
         learner.signal(SIGKILL)
         _ = try learner.finish()
