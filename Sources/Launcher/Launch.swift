@@ -66,12 +66,16 @@ public struct Launch {
         let listener: SystemCallListener?
         let wakening: Wakening
         do throws(LaunchFailure) {
+            if !isKept {
+                do throws(Errno) { try status.descriptor.signalWhenReadable() } catch {
+                    throw LaunchFailure(.namespaces, errno: error.rawValue)
+                }
+            }
             try IdentityWriter.write(plan.identity, of: child, then: alive.descriptor)
             try Self.awaitStart(failure.descriptor)
             do throws(Errno) {
                 listener = observer == nil ? nil : try Self.listener(from: status.descriptor)
                 wakening = try Wakening(listener)
-                if !isKept { try status.descriptor.signalWhenReadable() }
             } catch { throw LaunchFailure(.namespaces, errno: error.rawValue) }
         } catch {
             Process.kill(child, 9)

@@ -118,8 +118,14 @@ extension Descriptor {
         while true {
             let received = sb_receive_descriptor(number)
             if received >= 0 { return Descriptor(owning: received) }
-            if errno == 0 { return nil }
-            if errno != EINTR { throw Errno.current }
+            switch errno {
+            case 0: return nil
+            case EINTR: continue
+            case EAGAIN:
+                var entry = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
+                _ = unsafe poll(&entry, 1, -1)
+            default: throw Errno.current
+            }
         }
     }
 }
