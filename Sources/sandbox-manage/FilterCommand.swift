@@ -15,6 +15,7 @@ struct FilterCommand: ParsableCommand {
     @ArgumentParser.Option(name: .customLong("caps"), help: "the capabilities held inside, with commas between")
     var capabilities = ""
     @ArgumentParser.Flag(help: "answer changes of owner and identity with success") var emulateRoot = false
+    @ArgumentParser.Flag(help: "know the file again by its stamp, not by its text") var byStamp = false
     @ArgumentParser.Option(help: "a group or call that is let through in any case; any number of times")
     var allow: [String] = []
     @ArgumentParser.Option(help: "a call that is not refused, where all others are; any number of times")
@@ -38,12 +39,15 @@ struct FilterCommand: ParsableCommand {
     }
 
     private func compile() throws(FilterCommandError) -> (FilterSource, FilterProgram) {
+        // Before the reading: a change meanwhile is noticed afterwards.
+        let stamp = FileStatus.stamp(of: file)
         let content: [UInt8]
         do throws(Errno) { content = try Files.readRegular(file, limit: 1 << 20) } catch {
             throw .unreadable(file, error)
         }
         let source = FilterSource(
-            content: content, capabilities: try held(), emulateRoot: emulateRoot, allowed: allow, only: only,
+            content: byStamp ? Array(stamp.utf8) : content, capabilities: try held(), emulateRoot: emulateRoot,
+            allowed: allow, only: only,
             kernel: Kernel.version
         )
         let target = FilterTarget(

@@ -90,15 +90,18 @@ struct Store {
     func filter(_ policy: Policy, _ identity: IdentityMap) throws -> [UInt8]? {
         guard let file = filterFile(policy) else { return nil }
         let emulateRoot = identity.mode == .single
+        let isInstalled = if case .installed = policy.filter { true } else { false }
         // A file may change between this reading and the compiler's own.
         for _ in 0..<3 {
             let source = FilterSource(
-                content: try content(ofFilter: file), capabilities: policy.capabilities, emulateRoot: emulateRoot,
+                content: isInstalled ? Array(FileStatus.stamp(of: file).utf8) : try content(ofFilter: file),
+                capabilities: policy.capabilities, emulateRoot: emulateRoot,
                 allowed: policy.openings(emulateRoot: emulateRoot), only: policy.systemCalls, kernel: Kernel.version)
             let path = places.filterCache + "/" + source.fileName(of: file)
             if let program = fresh(path, source) { return program }
             let names = policy.capabilities.members.map { "\($0)" }.joined(separator: ",")
             var words = ["__filter", file, path, "--caps", names]
+            if isInstalled { words.append("--by-stamp") }
             if source.emulateRoot { words.append("--emulate-root") }
             for name in source.allowed { words += ["--allow", name] }
             for name in source.only { words += ["--only", name] }
