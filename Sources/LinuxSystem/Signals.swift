@@ -41,6 +41,14 @@ public enum Signals {
         unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
     }
 
+    /// Lets those through that are to end this process. Not SIGIO, which does as well: what was waited for may still send it.
+    public static func unblockEnding() {
+        var set = sigset_t()
+        unsafe sigemptyset(&set)
+        for signal in [SIGTERM, SIGINT, SIGHUP, SIGQUIT] { unsafe sigaddset(&set, signal) }
+        unsafe sigprocmask(SIG_UNBLOCK, &set, nil)
+    }
+
     /// Every signal as a program expects it at its start: unblocked, default action.
     public static func restoreDefaults() {
         var none = sigset_t()

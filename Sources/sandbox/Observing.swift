@@ -73,7 +73,7 @@ struct Observing {
         }
         if policy.quiet { return true }
         // The command is over: from here on a signal ends this process as any other.
-        Signals.restoreDefaults()
+        Signals.unblockEnding()
         do throws(RunError) {
             try manage.run(["__report", file] + (policy.report == .json ? ["--format", "json"] : []))
         } catch { return false }
