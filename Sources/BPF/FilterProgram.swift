@@ -93,6 +93,9 @@ public enum SeccompAnswer {
 
     static func isAllowedOrRefused(_ answer: UInt32) -> Bool { answer == allow || errno(answer) != nil }
 
+    /// The call fails with `errno`, or seems to have succeeded where that is 0.
+    public static func refusal(_ errno: Int32) -> UInt32 { 0x0005_0000 | UInt32(errno) }
+
     /// The errno that `answer` refuses a call with; 0 is success without the call. nil where it is another action.
     public static func errno(_ answer: UInt32) -> Int32? {
         answer & 0xffff_0000 == 0x0005_0000 ? Int32(answer & 0xffff) : nil

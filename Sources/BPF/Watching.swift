@@ -2,7 +2,7 @@
 // what the first program says: the supervisor asks that one again about the same numbers.
 
 /// A call that a supervisor wants to hear of though it is allowed.
-public struct WatchedCall: Equatable, Sendable {
+public struct WatchedCall: Sendable {
     public var number: UInt32
     /// Only where one of these bits of the low half of this argument is set; nil: always.
     public var condition: (argument: Int, bits: UInt32)?
@@ -10,11 +10,6 @@ public struct WatchedCall: Equatable, Sendable {
     public init(_ number: UInt32, where condition: (argument: Int, bits: UInt32)? = nil) {
         self.number = number
         self.condition = condition
-    }
-
-    public static func == (a: Self, b: Self) -> Bool {
-        a.number == b.number && a.condition?.argument == b.condition?.argument
-            && a.condition?.bits == b.condition?.bits
     }
 }
 
@@ -69,20 +64,10 @@ extension FilterProgram {
     }
 
     private static func questions(_ watched: [WatchedCall]) -> [Instruction] {
-        var code: [Instruction] = []
-        for call in watched {
-            code.append(Instruction(Code.load, 0))
-            guard let (argument, bits) = call.condition else {
-                code.append(Instruction(Code.ifEqual, call.number, jumpFalse: 1))
-                code.append(Instruction(Code.answer, SeccompAnswer.notify))
-                continue
-            }
-            code.append(Instruction(Code.ifEqual, call.number, jumpFalse: 3))
-            code.append(Instruction(Code.load, UInt32(16 + 8 * argument)))
-            code.append(Instruction(Code.ifAnyBit, bits, jumpFalse: 1))
-            code.append(Instruction(Code.answer, SeccompAnswer.notify))
+        watched.flatMap { call in
+            let conditions = call.condition.map { [CallRule.Condition.anyBit(argument: $0.argument, $0.bits)] } ?? []
+            return CallRule(call.number, where: conditions, answer: SeccompAnswer.notify).code
         }
-        return code
     }
 
     /// Goes past the next `length` instructions for calls of these numbers.

@@ -40,60 +40,48 @@ struct CallShape {
     /// What it does with the last path.
     var change: Change?
 
-    private init(_ telling: Int? = nil, _ texts: [Text] = [], _ change: Change? = nil) {
-        self.telling = telling
-        self.texts = texts
-        self.change = change
+    /// A call that one argument tells all about.
+    private static func telling(_ argument: Int) -> CallShape { CallShape(telling: argument) }
+
+    private static func path(_ name: Int, folder: Int? = nil, _ change: Change? = nil) -> CallShape {
+        CallShape(texts: [.path(name, folder: folder)], change: change)
     }
 
-    /// Calls by number. What is not here is told of by its name alone.
+    private static func address(_ pointer: Int, length: Int) -> CallShape {
+        CallShape(texts: [.address(pointer, length: length)])
+    }
+
+    /// Calls by number. What is not here is told of by its name alone. Those that only look are told of while learning.
     static let known: [UInt32: CallShape] = {
         typealias Call = SystemCallNumber
         var shapes: [UInt32: CallShape] = [
-            Call.connect: CallShape(nil, [.address(1, length: 2)]),
-            Call.sendto: CallShape(nil, [.address(4, length: 5)]),
-            Call.bind: CallShape(nil, [.address(1, length: 2)]),
-            Call.socket: CallShape(0), Call.unshare: CallShape(0), Call.clone: CallShape(0), Call.setns: CallShape(1),
-            Call.ptrace: CallShape(0), Call.personality: CallShape(0), Call.ioctl: CallShape(1), Call.bpf: CallShape(0),
-            Call.keyctl: CallShape(0), Call.prctl: CallShape(0),
-            Call.mount: CallShape(3, [.string(0), .string(2), .path(1)]), Call.umount2: CallShape(nil, [.path(0)]),
-            Call.chroot: CallShape(nil, [.path(0)]),
-            Call.openat: CallShape(nil, [.path(1, folder: 0)], .opens(flags: 2)),
-            Call.mkdirat: CallShape(nil, [.path(1, folder: 0)], .makes),
-            Call.mknodat: CallShape(nil, [.path(1, folder: 0)], .makes),
-            Call.unlinkat: CallShape(nil, [.path(1, folder: 0)], .removes),
-            Call.renameat2: CallShape(nil, [.path(1, folder: 0)], .removes),
-            Call.linkat: CallShape(nil, [.path(3, folder: 2)], .makes),
-            Call.symlinkat: CallShape(nil, [.path(2, folder: 1)], .makes),
-            Call.truncate: CallShape(nil, [.path(0)], .changes()),
-            Call.fchmodat: CallShape(nil, [.path(1, folder: 0)], .changes()),
-            Call.fchownat: CallShape(nil, [.path(1, folder: 0)], .changes(flags: 4)),
-            Call.utimensat: CallShape(nil, [.path(1, folder: 0)], .changes(flags: 3)),
-            Call.setxattr: CallShape(nil, [.path(0)], .changes()),
-            Call.lsetxattr: CallShape(nil, [.path(0)], .changesLink),
-            Call.removexattr: CallShape(nil, [.path(0)], .changes()),
-            Call.lremovexattr: CallShape(nil, [.path(0)], .changesLink),
+            Call.connect: address(1, length: 2), Call.sendto: address(4, length: 5), Call.bind: address(1, length: 2),
+            Call.socket: telling(0), Call.unshare: telling(0), Call.clone: telling(0), Call.setns: telling(1),
+            Call.ptrace: telling(0), Call.personality: telling(0), Call.ioctl: telling(1), Call.bpf: telling(0),
+            Call.keyctl: telling(0), Call.prctl: telling(0),
+            Call.mount: CallShape(telling: 3, texts: [.string(0), .string(2), .path(1)]), Call.umount2: path(0),
+            Call.chroot: path(0), Call.chdir: path(0),
+            Call.openat: path(1, folder: 0, .opens(flags: 2)), Call.mkdirat: path(1, folder: 0, .makes),
+            Call.mknodat: path(1, folder: 0, .makes), Call.linkat: path(3, folder: 2, .makes),
+            Call.symlinkat: path(2, folder: 1, .makes), Call.unlinkat: path(1, folder: 0, .removes),
+            Call.renameat: path(1, folder: 0, .removes), Call.renameat2: path(1, folder: 0, .removes),
+            Call.truncate: path(0, .changes()), Call.fchmodat: path(1, folder: 0, .changes()),
+            Call.fchownat: path(1, folder: 0, .changes(flags: 4)),
+            Call.utimensat: path(1, folder: 0, .changes(flags: 3)), Call.setxattr: path(0, .changes()),
+            Call.lsetxattr: path(0, .changesLink), Call.removexattr: path(0, .changes()),
+            Call.lremovexattr: path(0, .changesLink), Call.faccessat: path(1, folder: 0),
+            Call.readlinkat: path(1, folder: 0),
         ]
-        let older: [(UInt32?, CallShape)] = [
-            (Call.open, CallShape(nil, [.path(0)], .opens(flags: 1))), (Call.creat, CallShape(nil, [.path(0)], .makes)),
-            (Call.mkdir, CallShape(nil, [.path(0)], .makes)), (Call.mknod, CallShape(nil, [.path(0)], .makes)),
-            (Call.unlink, CallShape(nil, [.path(0)], .removes)), (Call.rmdir, CallShape(nil, [.path(0)], .removes)),
-            (Call.rename, CallShape(nil, [.path(0)], .removes)),
-            (Call.renameat, CallShape(nil, [.path(1, folder: 0)], .removes)),
-            (Call.link, CallShape(nil, [.path(1)], .makes)), (Call.symlink, CallShape(nil, [.path(1)], .makes)),
-            (Call.chmod, CallShape(nil, [.path(0)], .changes())),
-            (Call.chown, CallShape(nil, [.path(0)], .changes())),
-            (Call.lchown, CallShape(nil, [.path(0)], .changesLink)),
+        #if arch(x86_64)
+        let older: [UInt32: CallShape] = [
+            Call.open: path(0, .opens(flags: 1)), Call.creat: path(0, .makes), Call.mkdir: path(0, .makes),
+            Call.mknod: path(0, .makes), Call.link: path(1, .makes), Call.symlink: path(1, .makes),
+            Call.unlink: path(0, .removes), Call.rmdir: path(0, .removes), Call.rename: path(0, .removes),
+            Call.chmod: path(0, .changes()), Call.chown: path(0, .changes()), Call.lchown: path(0, .changesLink),
+            Call.stat: path(0), Call.lstat: path(0), Call.access: path(0), Call.readlink: path(0),
         ]
-        // Only looked at: told of while learning.
-        let looking: [(UInt32?, CallShape)] = [
-            (Call.stat, CallShape(nil, [.path(0)])), (Call.lstat, CallShape(nil, [.path(0)])),
-            (Call.access, CallShape(nil, [.path(0)])), (Call.readlink, CallShape(nil, [.path(0)])),
-            (Call.chdir, CallShape(nil, [.path(0)])),
-            (Call.faccessat, CallShape(nil, [.path(1, folder: 0)])),
-            (Call.readlinkat, CallShape(nil, [.path(1, folder: 0)])),
-        ]
-        for (number, shape) in older + looking { if let number { shapes[number] = shape } }
+        shapes.merge(older) { first, _ in first }
+        #endif
         return shapes
     }()
 

@@ -50,7 +50,7 @@ struct LandlockWall: ~Copyable {
     borrowing func close() throws(LaunchFailure) {
         do throws(Errno) {
             try Landlock.restrict(to: ruleset)
-            if holdsPorts { try Landlock.closeOtherTCP() }
+            if holdsPorts { try Namespacing.installFilter(OtherTCP.closed.bytes) }
         } catch { throw LaunchFailure(.landlock, errno: error.rawValue) }
     }
 }

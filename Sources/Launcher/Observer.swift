@@ -65,7 +65,7 @@ public final class Observer {
         if isAllowed {
             listener.allow(asked)
         } else {
-            // Every other action of a filter's ends the caller, and is not asked about; learning alone meets it here.
+            // A filter's other actions are not asked about: whoever gets here by one has found a gap in that.
             listener.refuse(asked, SeccompAnswer.errno(answer) ?? Errno.permission.rawValue)
         }
         if isValid { for observation in found { remember(observation) } }
@@ -87,10 +87,11 @@ public final class Observer {
         let isNative = call.architecture == SystemCall.nativeArchitecture
         let shape = isNative ? CallShape.known[call.number] : nil
         let view = ProcessView(process)
+        // Read once: the process can change it meanwhile, and one call is to be told of in one way.
+        let texts = shape?.texts.map { view.text($0, call.arguments) } ?? []
         func observed(_ kind: Observation.Kind) -> Observation {
             Observation(
-                kind, call, argument: shape?.telling.map { call.arguments[$0] },
-                texts: shape?.texts.map { view.text($0, call.arguments) } ?? [])
+                kind, call, argument: shape?.telling.map { call.arguments[$0] }, texts: texts.map(ProcessView.shown))
         }
         guard isAllowed else {
             switch SeccompAnswer.errno(answer) {
@@ -103,9 +104,7 @@ public final class Observer {
             }
         }
         var path: String?
-        if case .path(let name, let folder)? = shape?.texts.last {
-            path = view.path(name, folder: folder, call.arguments)
-        }
+        if case .path? = shape?.texts.last, let text = texts.last, !text.isEmpty { path = text }
         if case .all = attention {
             // The call by itself as well: that it was made must not be lost among many paths.
             var found = [Observation(.used, call)]

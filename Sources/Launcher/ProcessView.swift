@@ -10,14 +10,13 @@ struct ProcessView {
 
     private static let longestText = 255
 
-    /// What the user is shown: empty where it can't be read, and cut where it is long.
-    func text(_ text: CallShape.Text, _ arguments: [UInt64]) -> String {
-        let whole = wholeText(text, arguments)
-        guard whole.utf8.count > Self.longestShown else { return whole }
+    /// What the user is shown of a text: cut where it is long.
+    static func shown(_ text: String) -> String {
+        guard text.utf8.count > longestShown else { return text }
         var (shown, length) = (String.UnicodeScalarView(), 0)
-        for scalar in whole.unicodeScalars {
+        for scalar in text.unicodeScalars {
             length += String(scalar).utf8.count
-            if length > Self.longestShown { break }
+            if length > longestShown { break }
             shown.append(scalar)
         }
         return String(shown) + "…"
@@ -25,7 +24,8 @@ struct ProcessView {
 
     private static let longestShown = 512
 
-    private func wholeText(_ text: CallShape.Text, _ arguments: [UInt64]) -> String {
+    /// Empty where it can't be read.
+    func text(_ text: CallShape.Text, _ arguments: [UInt64]) -> String {
         switch text {
         case .string(let index): string(at: arguments[index]) ?? ""
         case .path(let name, let folder): path(name, folder: folder, arguments) ?? ""
@@ -40,7 +40,7 @@ struct ProcessView {
     }
 
     /// A path from the process's root on, as it was written, links not followed.
-    func path(_ name: Int, folder: Int?, _ arguments: [UInt64]) -> String? {
+    private func path(_ name: Int, folder: Int?, _ arguments: [UInt64]) -> String? {
         guard let written = string(at: arguments[name]) else { return nil }
         if written.hasPrefix("/") { return written }
         let number = folder.map { Int32(truncatingIfNeeded: arguments[$0]) } ?? OpenBits.currentFolder

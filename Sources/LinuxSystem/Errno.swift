@@ -28,6 +28,9 @@ public struct Errno: Error, Equatable, Hashable, Sendable {
     public static let readOnly = Errno(EROFS)
     public static let busy = Errno(EBUSY)
     public static let noData = Errno(ENODATA)
+    public static let noAddressFamily = Errno(EAFNOSUPPORT)
+    public static let noProtocol = Errno(EPROTONOSUPPORT)
+    public static let noProtocolOption = Errno(ENOPROTOOPT)
     public static let tooBig = Errno(EFBIG)
     public static let overflow = Errno(EOVERFLOW)
 }

@@ -1,17 +1,22 @@
-// Numbers of the system calls that a supervisor knows by sight (syscalls(2)).
+// Numbers of the system calls that this program knows by sight (syscalls(2)).
 
 import CLinux
 import Glibc
 
-/// Calls of this machine's own interface. The older forms that only some architectures have are `nil` elsewhere.
+/// Calls of this machine's own interface. Older forms stand where they exist.
 public enum SystemCallNumber {
     public static let connect = UInt32(SYS_connect)
     public static let sendto = UInt32(SYS_sendto)
     public static let socket = UInt32(SYS_socket)
+    public static let sendmsg = UInt32(SYS_sendmsg)
+    public static let sendmmsg = UInt32(SYS_sendmmsg)
+    public static let setsockopt = UInt32(SYS_setsockopt)
+    public static let ioUringSetup = UInt32(SYS_io_uring_setup)
     public static let openat = UInt32(SYS_openat)
     public static let mkdirat = UInt32(SYS_mkdirat)
     public static let mknodat = UInt32(SYS_mknodat)
     public static let unlinkat = UInt32(SYS_unlinkat)
+    public static let renameat = UInt32(SYS_renameat)
     public static let renameat2 = UInt32(SYS_renameat2)
     public static let linkat = UInt32(SYS_linkat)
     public static let symlinkat = UInt32(SYS_symlinkat)
@@ -30,8 +35,6 @@ public enum SystemCallNumber {
     public static let bpf = UInt32(SYS_bpf)
     public static let keyctl = UInt32(SYS_keyctl)
     public static let prctl = UInt32(SYS_prctl)
-    public static let execve = UInt32(SYS_execve)
-    public static let statx = UInt32(SYS_statx)
     public static let faccessat = UInt32(SYS_faccessat)
     public static let readlinkat = UInt32(SYS_readlinkat)
     public static let chdir = UInt32(SYS_chdir)
@@ -41,46 +44,24 @@ public enum SystemCallNumber {
     public static let removexattr = UInt32(SYS_removexattr)
     public static let lremovexattr = UInt32(SYS_lremovexattr)
     public static let bind = UInt32(SYS_bind)
-    public static let setuid = UInt32(SYS_setuid)
 
     #if arch(x86_64)
-    public static let fstatat = UInt32(SYS_newfstatat)
-    public static let open: UInt32? = UInt32(SYS_open)
-    public static let creat: UInt32? = UInt32(SYS_creat)
-    public static let mkdir: UInt32? = UInt32(SYS_mkdir)
-    public static let mknod: UInt32? = UInt32(SYS_mknod)
-    public static let unlink: UInt32? = UInt32(SYS_unlink)
-    public static let rmdir: UInt32? = UInt32(SYS_rmdir)
-    public static let rename: UInt32? = UInt32(SYS_rename)
-    public static let renameat: UInt32? = UInt32(SYS_renameat)
-    public static let link: UInt32? = UInt32(SYS_link)
-    public static let symlink: UInt32? = UInt32(SYS_symlink)
-    public static let chmod: UInt32? = UInt32(SYS_chmod)
-    public static let stat: UInt32? = UInt32(SYS_stat)
-    public static let lstat: UInt32? = UInt32(SYS_lstat)
-    public static let access: UInt32? = UInt32(SYS_access)
-    public static let readlink: UInt32? = UInt32(SYS_readlink)
-    public static let chown: UInt32? = UInt32(SYS_chown)
-    public static let lchown: UInt32? = UInt32(SYS_lchown)
-    #else
-    public static let fstatat = UInt32(SYS_newfstatat)
-    public static let open: UInt32? = nil
-    public static let creat: UInt32? = nil
-    public static let mkdir: UInt32? = nil
-    public static let mknod: UInt32? = nil
-    public static let unlink: UInt32? = nil
-    public static let rmdir: UInt32? = nil
-    public static let rename: UInt32? = nil
-    public static let renameat: UInt32? = UInt32(SYS_renameat)
-    public static let link: UInt32? = nil
-    public static let symlink: UInt32? = nil
-    public static let chmod: UInt32? = nil
-    public static let stat: UInt32? = nil
-    public static let lstat: UInt32? = nil
-    public static let access: UInt32? = nil
-    public static let readlink: UInt32? = nil
-    public static let chown: UInt32? = nil
-    public static let lchown: UInt32? = nil
+    public static let open = UInt32(SYS_open)
+    public static let creat = UInt32(SYS_creat)
+    public static let mkdir = UInt32(SYS_mkdir)
+    public static let mknod = UInt32(SYS_mknod)
+    public static let unlink = UInt32(SYS_unlink)
+    public static let rmdir = UInt32(SYS_rmdir)
+    public static let rename = UInt32(SYS_rename)
+    public static let link = UInt32(SYS_link)
+    public static let symlink = UInt32(SYS_symlink)
+    public static let chmod = UInt32(SYS_chmod)
+    public static let stat = UInt32(SYS_stat)
+    public static let lstat = UInt32(SYS_lstat)
+    public static let access = UInt32(SYS_access)
+    public static let readlink = UInt32(SYS_readlink)
+    public static let chown = UInt32(SYS_chown)
+    public static let lchown = UInt32(SYS_lchown)
     #endif
 
     /// What a process may call between the installation of its filter and the program that it executes: memory for the

@@ -94,4 +94,23 @@ private let (mount, execve, ioctl, connect, open): (UInt32, UInt32, UInt32, UInt
     @Test func programsComeBackFromTheirBytes() {
         #expect(FilterProgram(bytes: program.bytes) == program)
     }
+
+    /// Rules whose conditions must all hold, in their order; what none of them decides is allowed.
+    @Test func rulesAreAnsweredByTheFirstThatApplies() {
+        let other: UInt32 = 0x0005_005c
+        let rules = [
+            CallRule(ioctl, where: [.equals(argument: 1, 6), .equals(argument: 2, 31)], answer: other),
+            CallRule(open, where: [.anyBit(argument: 2, 3)], answer: other), CallRule(open, answer: refused),
+        ]
+        let program = FilterProgram(rules, foreign: refused)
+        #expect(program.answer(to: call(ioctl, 0, 6, 31)) == other)
+        #expect(program.answer(to: call(ioctl, 0, 0xffff_ffff_0000_0006, 31)) == other)
+        #expect(program.answer(to: call(ioctl, 0, 6, 30)) == SeccompAnswer.allow)
+        #expect(program.answer(to: call(ioctl, 0, 7, 31)) == SeccompAnswer.allow)
+        #expect(program.answer(to: call(open, 0, 0, 2)) == other)
+        #expect(program.answer(to: call(open, 0, 0, 4)) == refused)
+        #expect(program.answer(to: call(connect)) == SeccompAnswer.allow)
+        #expect(program.answer(to: call(connect | 0x4000_0000)) == refused)
+        #expect(program.answer(to: SystemCall(number: connect, architecture: 3)) == refused)
+    }
 }
