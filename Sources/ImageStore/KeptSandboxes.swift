@@ -62,12 +62,9 @@ public struct KeptSandboxes {
 
     /// The image that a sandbox is started again on, by the name that it was made with.
     func root(of name: String) -> ImageReference? {
-        // The folder, how many words there are before the command, those words (`KeptSandbox` of the launcher).
-        let path = places.sandboxes + "/" + name + "/run"
-        guard let bytes = try? Files.readRegular(path, limit: 1 << 20) else { return nil }
-        let words = Words.split(bytes)
-        guard words.count > 2, let count = Int(words[1]), count >= 0, count <= words.count - 2,
-            let line = try? CommandWords(Array(words[2..<(2 + count)]))
+        // One that can't be read is not started again either.
+        guard let bytes = try? Files.readRegular(places.kept(name), limit: 1 << 20),
+            let kept = KeptSandbox(encoded: bytes), let line = try? CommandWords(kept.words)
         else { return nil }
         return line.subject.flatMap { ImageReference($0) }
     }

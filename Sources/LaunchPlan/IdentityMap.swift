@@ -70,23 +70,7 @@ public struct IdentityMap: Equatable, Sendable {
                 "this process is root of a user namespace that has no other id, as `unshare -r` makes it",
                 Remedy("start it outside of that"))
         }
-        switch facts.helperFault {
-        case .missing where facts.mapHelpers == nil:
-            return Diagnosis(
-                "it needs newuidmap and newgidmap, which are not installed",
-                Remedy(
-                    "install the package uidmap (shadow-utils, shadow elsewhere), as root", ["apt-get install uidmap"])
-            )
-        case .powerless(let path) where facts.mapHelpers == nil:
-            return Diagnosis(
-                "\(quoted(path)) has neither the set-user-id bit nor file capabilities, and can't map ids without",
-                Remedy("as root", ["chmod u+s \(shellWord(path))"]))
-        case .noNewPrivileges where facts.mapHelpers == nil:
-            return Diagnosis(
-                "newuidmap gains no rights here: this process runs with no_new_privs, as inside of another sandbox",
-                Remedy("start it outside of that"))
-        default: break
-        }
+        if facts.mapHelpers == nil { return helperDiagnosis(facts.helperFault) }
         guard facts.subordinateUIDs.isEmpty || facts.subordinateGIDs.isEmpty else { return nil }
         let range = "\(facts.freeSubordinate)-\(facts.freeSubordinate + 65535)"
         return Diagnosis(
@@ -94,6 +78,25 @@ public struct IdentityMap: Equatable, Sendable {
             Remedy(
                 "as root",
                 ["usermod --add-subuids \(range) --add-subgids \(range) \(shellWord(facts.userName))"]))
+    }
+
+    private static func helperDiagnosis(_ fault: HelperFault) -> Diagnosis {
+        switch fault {
+        case .missing:
+            Diagnosis(
+                "it needs newuidmap and newgidmap, which are not installed",
+                Remedy(
+                    "install the package uidmap (shadow-utils, shadow elsewhere), as root", ["apt-get install uidmap"])
+            )
+        case .powerless(let path):
+            Diagnosis(
+                "\(quoted(path)) has neither the set-user-id bit nor file capabilities, and can't map ids without",
+                Remedy("as root", ["chmod u+s \(shellWord(path))"]))
+        case .noNewPrivileges:
+            Diagnosis(
+                "newuidmap gains no rights here: this process runs with no_new_privs, as inside of another sandbox",
+                Remedy("start it outside of that"))
+        }
     }
 
     private init(mode: IdentityMode, uids: [IDRange], gids: [IDRange], writer: Writer) {

@@ -83,6 +83,11 @@ extension FileStatus {
         return FileStatus(status)
     }
 
+    /// `stranger` of what `path` leads to; nil also where there is nothing to see.
+    public static func stranger(of path: String) -> String? {
+        do { return try of(path).stranger } catch { return nil }
+    }
+
     /// `stamp` of what `path` leads to, or `-` where there is nothing to see.
     public static func stamp(of path: String) -> String {
         do { return try of(path).stamp } catch { return "-" }

@@ -40,6 +40,14 @@ public enum Files {
         }
     }
 
+    /// The same, and makes the folders above it where they are missing.
+    public static func replaceMakingFolders(_ path: String, with content: [UInt8]) throws(Errno) {
+        if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
+            try makeDirectories(String(path[..<slash]))
+        }
+        try replace(path, with: content)
+    }
+
     /// Writes an existing file in place, as /proc wants it.
     public static func write(_ path: String, _ content: String) throws(Errno) {
         try Descriptor.open(path, [.writeOnly]).write(Array(content.utf8))

@@ -14,10 +14,6 @@ public enum KernelFeatures {
         return tries.filter { $0.1() < 0 && errno == ENOSYS }.map(\.0)
     }
 
-    /// The version of Landlock's interface (landlock(7)).
-    /// - Throws: ENOSYS where it is not built in, EOPNOTSUPP where it is switched off.
-    public static func landlockVersion() throws(Errno) -> Int { Int(try call { sb_landlock_version() }) }
-
     /// What a filter may answer: `errno`, `user_notif`, … (seccomp(2), /proc interfaces); empty where it can't be told.
     public static var filterActions: [String] {
         (Files.text("/proc/sys/kernel/seccomp/actions_avail") ?? "").split { $0 == " " || $0 == "\n" }.map(String.init)

@@ -5,7 +5,11 @@ import Glibc
 
 public enum Landlock {
     /// The version of the running kernel's interface (landlock_create_ruleset(2)), or 0 where it has none.
-    public static var version: Int { max(0, Int(sb_landlock_version())) }
+    public static var version: Int { do { return try askVersion() } catch { return 0 } }
+
+    /// The same.
+    /// - Throws: ENOSYS where it is not built in, EOPNOTSUPP where it is switched off.
+    public static func askVersion() throws(Errno) -> Int { Int(try call { sb_landlock_version() }) }
 
     /// Holds this process to the rules, for ever (landlock_restrict_self(2)). Needs no_new_privs.
     public static func restrict(to ruleset: borrowing LandlockRuleset) throws(Errno) {

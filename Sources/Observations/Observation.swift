@@ -36,6 +36,11 @@ public struct Observation: Hashable, Sendable {
     }
 }
 
+extension Observation {
+    /// Whether the address that it is about is one of the loopback's.
+    public var isOfLoopback: Bool { texts.last.map { $0.hasPrefix("127.") || $0.hasPrefix("[::1]") } ?? false }
+}
+
 /// What was seen in one run.
 public struct ObservationRecord: Equatable, Sendable {
     /// The folder that the run was started in.

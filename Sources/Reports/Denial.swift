@@ -66,27 +66,25 @@ public struct Denial: Equatable, Sendable {
 }
 
 extension Denial {
-    init(_ observation: Observation, count: Int, _ record: ObservationRecord, _ filter: FilterProfile?) {
+    /// nil where nothing was refused: what is seen while learning only.
+    init?(_ observation: Observation, count: Int, _ record: ObservationRecord, _ filter: FilterProfile?) {
         kind = observation.kind
         call = SystemCallName.of(observation.number, architecture: observation.architecture)
         words = CallWords.words(observation)
         self.count = count
         switch observation.kind {
-        case .refused, .used, .override:
+        case .used, .override: return nil
+        case .refused:
             (rule, remedy) = Self.filterRule(call, observation, record, filter)
         case .connection:
             rule = Self.rule(.network, "none", record)
             remedy = Remedy(
                 settings: [(.network, "host")],
-                note: Self.isLoopback(observation.texts.last ?? "")
+                note: observation.isOfLoopback
                     ? "this was the sandbox's own loopback, where nothing listens" : nil)
         case .change:
             (rule, remedy) = Self.changeRule(observation.texts.last ?? "", record)
         }
-    }
-
-    private static func isLoopback(_ address: String) -> Bool {
-        address.hasPrefix("127.") || address.hasPrefix("[::1]")
     }
 
     /// The setting of `option` that counts.

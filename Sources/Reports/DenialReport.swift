@@ -11,7 +11,7 @@ public struct DenialReport: Sendable {
     /// - Parameter filter: the file that the record names, where it can still be read.
     public init(_ record: ObservationRecord, filter: FilterProfile?) {
         self.record = record
-        denials = record.seen.filter { $0.observation.kind != .used && $0.observation.kind != .override }.map {
+        denials = record.seen.compactMap {
             Denial($0.observation, count: $0.count, record, filter)
         }
     }

@@ -51,7 +51,7 @@ public struct LearnedProfile: Sendable {
                 if let capability = Self.capability(name, seen) { needs[capability] = needs[capability] ?? name }
                 guard let text = seen.texts.last, !text.isEmpty else { continue }
                 if Self.connecting.contains(name) {
-                    if text.hasPrefix("127.") || text.hasPrefix("[::1]") {
+                    if seen.isOfLoopback {
                         loopback.append((text, count))
                     } else {
                         hosts.append((text, count))
@@ -218,17 +218,10 @@ extension LearnedProfile {
 
     /// Options as keys of a profile: those that may be given more than once in one array.
     private static func tomlLines(_ settings: [Setting]) -> [String] {
-        var lines: [String] = []
-        for option in Option.allCases {
+        Option.allCases.compactMap { option in
             let values = settings.filter { $0.option == option }.map(\.value)
-            guard let last = values.last else { continue }
-            switch (option.described.argument, option.described.combining) {
-            case (.flag, _): lines.append("\(option.rawValue) = \(last)")
-            case (_, .last): lines.append("\(option.rawValue) = \(tomlString(last))")
-            default: lines.append("\(option.rawValue) = [\(values.map(tomlString).joined(separator: ", "))]")
-            }
+            return values.isEmpty ? nil : option.profileText(values)
         }
-        return lines
     }
 
     /// Text that others wrote can't end a comment.

@@ -116,12 +116,9 @@ public struct Openings: Sendable {
     ]
 
     private static func allowed(_ name: String) -> (Danger, String) {
-        let dangerous = [
-            "bpf", "io_uring", "userfaultfd", "perf", "modules", "boot", "terminal-injection", "sockets", "ports",
-        ]
         let group = CallGroup.all.first { $0.name == name }
         return (
-            dangerous.contains(name) ? .high : .medium,
+            group?.isDangerous == true ? .high : .medium,
             group?.meaning ?? "makes this system call, whatever the filter says"
         )
     }

@@ -145,13 +145,17 @@ extension Setting {
     }
 
     /// `key = value`, as a profile says it.
-    public var profileText: String {
-        let described = option.described
-        let text = tomlString(value)
+    public var profileText: String { option.profileText([value]) }
+}
+
+extension Option {
+    /// `key = value` with all of `values` where a profile may give several, and with the last where not.
+    public func profileText(_ values: [String]) -> String {
+        let last = values.last ?? ""
         return switch (described.argument, described.combining) {
-        case (.flag, _): "\(option.rawValue) = \(value)"
-        case (_, .last): "\(option.rawValue) = \(text)"
-        default: "\(option.rawValue) = [\(text)]"
+        case (.flag, _): "\(rawValue) = \(last)"
+        case (_, .last): "\(rawValue) = \(tomlString(last))"
+        default: "\(rawValue) = [\(values.map(tomlString).joined(separator: ", "))]"
         }
     }
 }

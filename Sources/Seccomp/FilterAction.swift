@@ -1,5 +1,7 @@
 // What a filter answers to a system call.
 
+import BPF
+
 /// An action of seccomp(2). Those that need a second process to answer (`SCMP_ACT_NOTIFY`, `SCMP_ACT_TRACE`) are
 /// missing on purpose: nothing would listen.
 public enum FilterAction: Hashable, Sendable {
@@ -12,10 +14,10 @@ public enum FilterAction: Hashable, Sendable {
         switch self {
         case .killThread: 0x0000_0000
         case .trap: 0x0003_0000
-        case .errno(let number): 0x0005_0000 | UInt32(number)
-        case .log: 0x7ffc_0000
-        case .allow: 0x7fff_0000
-        case .killProcess: 0x8000_0000
+        case .errno(let number): SeccompAnswer.refusal(Int32(number))
+        case .log: SeccompAnswer.log
+        case .allow: SeccompAnswer.allow
+        case .killProcess: SeccompAnswer.killProcess
         }
     }
 

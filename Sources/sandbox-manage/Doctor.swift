@@ -101,9 +101,7 @@ extension Doctor {
 
     /// Whether nobody else can put something into a folder: no run begins where somebody can.
     private mutating func examine(_ need: Need, _ path: String) -> Bool {
-        let reason: String?
-        do throws(Errno) { reason = try FileStatus.of(path).stranger } catch { return true }
-        guard let reason else { return true }
+        guard let reason = FileStatus.stranger(of: path) else { return true }
         let folder = shellWord(path)
         add(
             need, .missing,
@@ -159,7 +157,7 @@ extension Doctor {
 extension Doctor {
     private mutating func examineLandlock() {
         do throws(Errno) {
-            checks.append(Check(.landlock, found: "version \(try KernelFeatures.landlockVersion())"))
+            checks.append(Check(.landlock, found: "version \(try Landlock.askVersion())"))
         } catch {
             add(.landlock, .degraded, .noLandlock(isOff: error == .notSupported, reason: error.description))
         }

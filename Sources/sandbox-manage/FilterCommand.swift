@@ -29,10 +29,7 @@ struct FilterCommand: ParsableCommand {
         let (source, program) = try compile()
         let entry = FilterFile(dependencies: dependencies, source: source, program: program.bytes)
         do throws(Errno) {
-            if let slash = output.lastIndex(of: "/"), slash != output.startIndex {
-                try Files.makeDirectories(String(output[..<slash]), mode: 0o700)
-            }
-            try Files.replace(output, with: entry.encoded)
+            try Files.replaceMakingFolders(output, with: entry.encoded)
         } catch {
             throw FilterCommandError.notWritten(output, error)
         }

@@ -454,8 +454,6 @@ struct InspectCommand: ParsableCommand {
         let page = Page(
             name: "\(reference)", digest: record.root, platform: record.platform, layers: Array(layers),
             manifest: manifest, config: config)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        print(terminalSafe(try encoder.encode(page)))
+        try printJSON(page)
     }
 }

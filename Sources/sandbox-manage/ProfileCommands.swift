@@ -43,9 +43,7 @@ struct ProfileListCommand: ParsableCommand {
         }
         switch format {
         case .json:
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            print(terminalSafe(try encoder.encode(rows)))
+            try printJSON(rows)
         case .text:
             let width = (rows.map { escaped($0.name).count }.max() ?? 0) + 2
             for row in rows {
@@ -104,9 +102,7 @@ struct ProfileCheckCommand: ParsableCommand {
             do throws(Errno) { return try Files.canonical(path) } catch { return path }
         }
         if format == .json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            print(terminalSafe(try encoder.encode(openings)))
+            try printJSON(openings)
             return
         }
         print("\(escaped(name)): no mistakes")
@@ -186,10 +182,7 @@ struct SettingsCommand: ParsableCommand {
     func run() throws {
         let resolution = try Surroundings().resolver.resolve(profile)
         do throws(Errno) {
-            if let slash = output.lastIndex(of: "/"), slash != output.startIndex {
-                try Files.makeDirectories(String(output[..<slash]), mode: 0o700)
-            }
-            try Files.replace(output, with: resolution.file.encoded)
+            try Files.replaceMakingFolders(output, with: resolution.file.encoded)
         } catch {
             throw ProfileError.notWritten(output, error)
         }

@@ -128,9 +128,7 @@ struct Surroundings {
             home: home, dataHome: Process.environment("XDG_DATA_HOME"),
             cacheHome: Process.environment("XDG_CACHE_HOME"), configHome: Process.environment("XDG_CONFIG_HOME"))
         for folder in believingAll ? [] : places.all {
-            let status: FileStatus
-            do { status = try FileStatus.of(folder) } catch { continue }
-            if let reason = status.stranger { throw .foreign(Places.refusal(folder, reason)) }
+            if let reason = FileStatus.stranger(of: folder) { throw .foreign(Places.refusal(folder, reason)) }
         }
         let executable: String
         do { executable = try Process.ownExecutable() } catch { throw .noExecutable(error) }

@@ -49,15 +49,21 @@ struct DiffCommand: ParsableCommand {
         let changes = try ChangedTree.find(subject, try Surroundings().places).changes()
         if format == .json {
             let rows = changes.map(ChangeRow.init)
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            print(terminalSafe(try encoder.encode(rows)))
+            try printJSON(rows)
             return
         }
         let isColoured = isatty(1) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
         let output = ChangesOutput(changes, isColoured: isColoured)
         print(tree ? output.tree : output.lines, terminator: "")
     }
+}
+
+/// One value on standard output, for programs.
+func printJSON(_ value: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.dateEncodingStrategy = .iso8601
+    print(terminalSafe(try encoder.encode(value)))
 }
 
 /// JSON with DEL and the C1 controls as escapes too: the encoder leaves them, and a terminal obeys them. They stand in
@@ -105,10 +111,7 @@ struct RemoveCommand: ParsableCommand {
 /// Rows for programs and for people.
 func list<Row: Codable>(_ rows: [Row], _ format: ListFormat, header: [String], cells: (Row) -> [String]) throws {
     if format == .json {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        encoder.dateEncodingStrategy = .iso8601
-        print(terminalSafe(try encoder.encode(rows)))
+        try printJSON(rows)
         return
     }
     let table = [header] + rows.map(cells)

@@ -22,14 +22,14 @@ struct WhyCommand: ParsableCommand {
         guard let report = DenialReport.read(file) else { throw ReportError.unreadable(file) }
         guard report.record.folder == surroundings.currentFolder else { return try nothing(surroundings) }
 
-        if format == .json { return try print(report) }
+        if format == .json { return try printJSON(report) }
         let when = Date(timeIntervalSince1970: Double(report.record.time)).formatted(.iso8601)
         print("\(when): sandbox run \(report.record.command.map(quoted).joined(separator: " "))")
         for line in report.lines { print(line) }
     }
 
     private func nothing(_ surroundings: Surroundings) throws {
-        if format == .json { return try print(DenialReport.nothing(in: surroundings.currentFolder)) }
+        if format == .json { return try printJSON(DenialReport.nothing(in: surroundings.currentFolder)) }
         print("nothing was refused in the last run here that was told to --report-denied, if there was one")
     }
 }
@@ -46,7 +46,7 @@ struct ReportCommand: ParsableCommand {
 
     func run() throws {
         guard let report = DenialReport.read(file) else { throw ReportError.unreadable(file) }
-        if format == .json { return try print(report) }
+        if format == .json { return try printJSON(report) }
         for line in report.lines.prefix(Self.most) { Invocation.say(line) }
         if report.lines.count > Self.most {
             Invocation.say("and \(report.lines.count - Self.most) kinds more; `sandbox why` lists them")
@@ -78,12 +78,6 @@ extension DenialReport {
             ObservationRecord(
                 folder: folder, time: 0, command: [], filter: "", settings: [], seen: [], unlisted: 0), filter: nil)
     }
-}
-
-private func print(_ report: DenialReport) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    Swift.print(terminalSafe(try encoder.encode(report)))
 }
 
 private func print(_ line: String) { Swift.print(escaped(line)) }

@@ -27,9 +27,7 @@ struct Manage {
     /// Refuses to work with folders of this program's that others could fill.
     func checkPlaces() throws(RunError) {
         for folder in places.all {
-            let status: FileStatus
-            do throws(Errno) { status = try FileStatus.of(folder) } catch { continue }
-            if let reason = status.stranger { throw RunError(Places.refusal(folder, reason)) }
+            if let reason = FileStatus.stranger(of: folder) { throw RunError(Places.refusal(folder, reason)) }
         }
     }
 

@@ -63,10 +63,7 @@ struct Observing {
                 try Descriptor(owning: Self.learnersDescriptor).write(record.encoded)
                 return true
             }
-            if let slash = file.lastIndex(of: "/"), slash != file.startIndex {
-                try Files.makeDirectories(String(file[..<slash]))
-            }
-            try Files.replace(file, with: record.encoded)
+            try Files.replaceMakingFolders(file, with: record.encoded)
         } catch {
             Message.error("can't keep what was \(isLearning ? "seen" : "refused in \(quoted(file))"): \(error)")
             return false

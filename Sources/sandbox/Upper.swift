@@ -67,8 +67,8 @@ struct Upper {
     private static func named(_ name: String, _ places: Places, _ verb: Verb) throws -> Upper {
         let folder = places.sandboxes + "/" + name
         try Files.makeDirectories(places.sandboxes)
-        let isNew = !Files.isAccessible(folder + "/run", 0)
-        if verb != .start, Files.isAccessible(folder + "/run", 0) {
+        let isNew = !Files.isAccessible(places.kept(name), 0)
+        if verb != .start, !isNew {
             throw RunError(
                 "a sandbox named \(quoted(name)) is kept already: `sandbox start \(name)` goes on with it, "
                     + "`sandbox rm \(name)` removes it")
@@ -213,29 +213,18 @@ struct Upper {
     }
 }
 
-/// A kept sandbox's command line.
-struct KeptSandbox {
-    /// Where it was made: relative paths in `words` are relative to this.
-    var folder: String
-    /// Options and ROOTFS.
-    var words: [String]
-    var command: [String]
-
-    var encoded: [UInt8] { Words.join([folder, String(words.count)] + words + command) }
-
+extension KeptSandbox {
     static func read(_ name: String, _ places: Places) throws -> KeptSandbox {
-        guard let bytes = OwnFile.read(places.sandboxes + "/" + name + "/run") else {
+        guard let bytes = OwnFile.read(places.kept(name)) else {
             var names: [String] = []
             do throws(Errno) { names = try Descriptor.open(places.sandboxes, [.readOnly, .directory]).names() } catch {}
             throw RunError(
                 "no sandbox named \(quoted(name)) is kept" + Nearest.suggestion(name, among: names)
                     + "; `sandbox list` shows the kept ones")
         }
-        let words = Words.split(bytes)
-        guard words.count >= 2, let count = Int(words[1]), count >= 0, words.count >= 2 + count else {
+        guard let kept = KeptSandbox(encoded: bytes) else {
             throw RunError("the record of \(quoted(name)) is damaged; `sandbox rm \(name)` removes it")
         }
-        return KeptSandbox(
-            folder: words[0], words: Array(words[2..<(2 + count)]), command: Array(words[(2 + count)...]))
+        return kept
     }
 }
