@@ -16,11 +16,8 @@ struct ArchiveFiles: LayoutFiles {
         let input: SharedDescriptor
         let status: FileStatus
         do throws(Errno) {
-            input = SharedDescriptor(
-                path == "-"
-                    ? try Descriptor.duplicate(of: 0) : try Descriptor.open(path, [.readOnly, .noControllingTerminal]))
+            input = SharedDescriptor(try Descriptor.openArchive(path))
             status = try input.descriptor.status()
-            if status.kind == .directory { throw .isDirectory }
         } catch { throw .source(name, error) }
         let whole = FileSlice(file: input, offset: 0, size: status.size)
         if status.kind == .regular, try Compression(of: whole, name) == .none {

@@ -52,6 +52,8 @@ extension LayoutError: CustomStringConvertible {
         case .notAReference(let text):
             "\(quoted(text)) is no image in a file; write oci:FOLDER[:TAG], oci-archive:FILE[:TAG] or "
                 + "docker-archive:FILE[:NAME]"
+        case .source(let source, .notRegular):
+            "\(quoted(source)) is not a regular file; what comes as a stream is given by -, as in sandbox load <FILE"
         case .source(let source, let errno): "can't read \(quoted(source)): \(errno); check the path and its mode"
         case .notALayout(let folder):
             "\(quoted(folder)) is no OCI layout: it has no file oci-layout; a root file system is run as it is"

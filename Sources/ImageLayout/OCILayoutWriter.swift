@@ -102,9 +102,10 @@ extension FileSlice {
     /// A blob of a store, in the file at `path`.
     init(stored blob: BlobDescriptor, at path: String) throws(LayoutError) {
         do throws(Errno) {
-            let file = SharedDescriptor(try Descriptor.open(path, [.readOnly, .nonBlocking, .noControllingTerminal]))
+            guard let opened = try Descriptor.openRegular(path) else { throw .notRegular }
+            let file = SharedDescriptor(opened)
             let status = try file.descriptor.status()
-            guard status.kind == .regular, status.size == blob.size else { throw .invalid }
+            guard status.size == blob.size else { throw .invalid }
             self.init(file: file, offset: 0, size: status.size)
         } catch .invalid { throw .changedBlob(blob.digest) } catch { throw .source(path, error) }
     }

@@ -162,11 +162,7 @@ public struct ImageStore: Sendable {
 
     static func open(_ file: String) throws(ImageStoreError) -> SharedDescriptor {
         do throws(Errno) {
-            let source =
-                file == "-"
-                ? try Descriptor.duplicate(of: 0) : try Descriptor.open(file, [.readOnly, .noControllingTerminal])
-            if try source.status().kind == .directory { throw .isDirectory }
-            return SharedDescriptor(source)
+            return SharedDescriptor(try Descriptor.openArchive(file))
         } catch { throw .source(name(of: file), error) }
     }
 

@@ -94,6 +94,8 @@ extension ImageStoreError: CustomStringConvertible {
         switch self {
         case .source(let source, .isDirectory):
             "\(shownQuoted(source)) is a folder, not a tar file; run it as it is, as in sandbox run FOLDER"
+        case .source(let source, .notRegular):
+            "\(shownQuoted(source)) is not a regular file; what comes as a stream is given by -, as in sandbox import - NAME"
         case .source(let source, let errno): "can't read \(shownQuoted(source)): \(errno); check the path and its mode"
         case .emptySource(let source): "\(shownQuoted(source)) is empty; give a tar file of a root file system"
         case .notTar(let source):

@@ -63,7 +63,7 @@ public struct KeptSandboxes {
     /// The image that a sandbox is started again on, by the name that it was made with.
     func root(of name: String) -> ImageReference? {
         // One that can't be read is not started again either.
-        guard let bytes = try? Files.readRegular(places.kept(name), limit: 1 << 20),
+        guard let bytes = try? Files.read(places.kept(name), limit: 1 << 20),
             let kept = KeptSandbox(encoded: bytes), let line = try? CommandWords(kept.words)
         else { return nil }
         return line.subject.flatMap { ImageReference($0) }

@@ -64,7 +64,7 @@ extension ImageStore {
     private func damage(of digest: Digest) throws(ImageStoreError) -> (digest: Digest, why: String)? {
         let path = places.blob(digest)
         do throws(Errno) {
-            let file = try Descriptor.open(path, [.readOnly, .noFollow])
+            guard let file = try Descriptor.openRegular(path) else { throw .notRegular }
             let sum = ContentDigest()
             while true {
                 let bytes = try file.read(upTo: 1 << 18)

@@ -33,11 +33,15 @@ public struct Errno: Error, Equatable, Hashable, Sendable {
     public static let noProtocolOption = Errno(ENOPROTOOPT)
     public static let tooBig = Errno(EFBIG)
     public static let overflow = Errno(EOVERFLOW)
+    /// No number of the kernel's: a file that must be a regular one is a pipe, a device, a socket or a folder.
+    public static let notRegular = Errno(-1)
 }
 
 extension Errno: CustomStringConvertible {
     /// The C library's sentence for this number (strerror(3)).
-    public var description: String { unsafe String(cString: strerror(rawValue)) }
+    public var description: String {
+        self == .notRegular ? "not a regular file" : unsafe String(cString: strerror(rawValue))
+    }
 }
 
 /// Runs one system call until it is not interrupted, and throws what it left in `errno` when it fails.

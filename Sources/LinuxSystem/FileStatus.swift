@@ -50,6 +50,9 @@ public struct FileStatus: Sendable, Equatable {
         }
     }
 
+    /// Whether it is /dev/null under whatever name (null(4): character device 1:3).
+    public var isNullDevice: Bool { kind == .characterDevice && specialDevice == 0x103 }
+
     /// The permission bits, with set-user-id, set-group-id and sticky.
     public var permissions: mode_t { mode & 0o7777 }
 

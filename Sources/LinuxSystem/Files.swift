@@ -4,15 +4,16 @@ public import CLinux
 import Glibc
 
 public enum Files {
-    /// The content of a file of at most `limit` bytes.
-    public static func read(_ path: String, limit: Int = 16 << 20) throws(Errno) -> [UInt8] {
-        try Descriptor.open(path, [.readOnly, .noControllingTerminal]).readAll(limit: limit)
-    }
-
-    /// The same of a regular file only (EINVAL for others): what may have become a pipe is not waited for.
-    public static func readRegular(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
-        let file = try Descriptor.open(path, [.readOnly, .nonBlocking, .noControllingTerminal])
-        guard try file.status().kind == .regular else { throw Errno.invalid }
+    /// The content of a file of at most `limit` bytes, the one way to read what a user or a sandbox can name. What is
+    /// no regular file is refused and never waited for; the null device is empty, as masked files are.
+    /// - Parameter acceptingPipe: also an open pipe of this process's own that `path` names (`/dev/fd/N`, as a shell
+    ///   writes `<(…)`). It is read to its end, which its writer decides.
+    /// - Throws: `.notRegular`, `.tooBig`, and what open(2) and read(2) leave.
+    public static func read(
+        _ path: String, limit: Int = 16 << 20, acceptingPipe: Bool = false
+    ) throws(Errno) -> [UInt8] {
+        if acceptingPipe, let pipe = try Descriptor.ownPipe(path) { return try pipe.readAll(limit: limit) }
+        guard let file = try Descriptor.openRegular(path) else { return [] }
         return try file.readAll(limit: limit)
     }
 
@@ -94,7 +95,7 @@ public enum Files {
 
     /// Whether another process holds the lock of a file or folder (flock(2)).
     public static func isLocked(_ path: String) throws(Errno) -> Bool {
-        let file = try Descriptor.open(path, [.readOnly, .noFollow])
+        let file = try Descriptor.open(path, [.readOnly, .noFollow, .nonBlocking, .noControllingTerminal])
         do throws(Errno) { try file.lock() } catch .wouldBlock { return true }
         return false
     }
@@ -102,5 +103,54 @@ public enum Files {
     /// Whether the real user may do this to the file (access(2)); `how` is R_OK, W_OK or X_OK.
     public static func isAccessible(_ path: String, _ how: Int32) -> Bool {
         unsafe access(path, how) == 0
+    }
+}
+
+extension Descriptor {
+    /// Opens a regular file to read it; nil for the null device.
+    /// - Throws: `.notRegular` for any other file, which is looked at first: to open some devices does something.
+    public static func openRegular(_ path: String) throws(Errno) -> Descriptor? {
+        let status = try FileStatus.of(path)
+        if status.isNullDevice { return nil }
+        guard status.kind == .regular else { throw .notRegular }
+        // It may have become another meanwhile; and some files of /proc wait, too.
+        let file = try open(path, [.readOnly, .nonBlocking, .noControllingTerminal])
+        guard try file.status().kind == .regular else { throw .notRegular }
+        return file
+    }
+
+    /// Opens an archive, which may be large and may come as a stream: `-` for standard input, a regular file, or an open
+    /// pipe of this process's own by its path.
+    /// - Throws: `.isDirectory`, and `.notRegular` for what would be waited for or is a device.
+    public static func openArchive(_ path: String) throws(Errno) -> Descriptor {
+        if path == "-" {
+            let input = try duplicate(of: 0)
+            if try input.status().kind == .directory { throw .isDirectory }
+            return input
+        }
+        if let pipe = try ownPipe(path) { return pipe }
+        if try FileStatus.of(path).kind == .directory { throw .isDirectory }
+        guard let file = try openRegular(path) else { return try open("/dev/null", [.readOnly]) }
+        return file
+    }
+
+    /// A second descriptor of the pipe or socket of this process's own that `path` names, or nil for any other path.
+    public static func ownPipe(_ path: String) throws(Errno) -> Descriptor? {
+        guard let number = standardNumber(path) else { return nil }
+        let own = try duplicate(of: number)
+        let kind = try own.status().kind
+        guard kind == .fifo || kind == .socket else { return nil }
+        return own
+    }
+
+    /// The number in `/dev/fd/N`, `/proc/self/fd/N`, `/dev/stdin`.
+    private static func standardNumber(_ path: String) -> Int32? {
+        if path == "/dev/stdin" { return 0 }
+        for folder in ["/dev/fd/", "/proc/self/fd/"] where path.hasPrefix(folder) {
+            let digits = path.dropFirst(folder.count)
+            guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+            return Int32(digits)
+        }
+        return nil
     }
 }

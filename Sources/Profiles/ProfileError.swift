@@ -43,6 +43,8 @@ extension ProfileError: CustomStringConvertible {
         switch self {
         case .notFound(let name, let looked, let suggestion):
             "no profile \(quoted(name))\(escaped(suggestion)) (looked for \(escaped(looked.joined(separator: ", "))))"
+        case .unreadable(let file, .tooBig):
+            "profile \(quoted(file)) has more than \(ProfileFiles.limit) bytes, which no profile needs"
         case .unreadable(let file, let errno):
             "profile \(quoted(file)) can't be read: \(errno)"
         case .notOwned(let file, let reason):

@@ -92,16 +92,17 @@ enum ProfileFiles {
         }
     }
 
-    /// The content of a profile's file of at most 1 MiB.
+    /// Bytes of one profile.
+    static let limit = 1 << 20
+
+    /// The content of a profile's file of at most `limit` bytes.
     /// - Parameter user: whose files count, beside root's; nil for files that came with the program, because whoever
     ///   can change those can change the program.
     /// - Throws: `unreadable` and `notOwned`.
     static func read(_ path: String, user: UInt32?) throws(ProfileError) -> [UInt8] {
         do {
-            // Without waiting for a writer, where the file is a pipe.
-            let file = try Descriptor.open(path, [.readOnly, .nonBlocking, .noControllingTerminal])
+            guard let file = try Descriptor.openRegular(path) else { return [] }
             let status = try file.status()
-            guard status.kind == .regular else { throw ProfileError.notOwned(path, "it is not a regular file") }
             if let user,
                 let reason = refusal(
                     owner: status.owner, group: status.group, permissions: status.permissions, user: user,
@@ -109,7 +110,7 @@ enum ProfileFiles {
             {
                 throw ProfileError.notOwned(path, reason)
             }
-            return try file.readAll(limit: 1 << 20)
+            return try file.readAll(limit: limit)
         } catch let error as ProfileError {
             throw error
         } catch let error as Errno {

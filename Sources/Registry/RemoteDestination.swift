@@ -60,7 +60,8 @@ extension RegistryClient {
     func upload(_ blob: BlobDescriptor, at path: String, inPieces: Bool = false) throws(RegistryError) {
         let file: SharedDescriptor
         do throws(Errno) {
-            file = SharedDescriptor(try Descriptor.open(path, [.readOnly, .noControllingTerminal]))
+            guard let opened = try Descriptor.openRegular(path) else { throw .notRegular }
+            file = SharedDescriptor(opened)
             if try file.descriptor.status().size != blob.size { throw .invalid }
         } catch {
             throw error == .invalid

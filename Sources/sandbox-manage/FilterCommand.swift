@@ -39,7 +39,7 @@ struct FilterCommand: ParsableCommand {
         // Before the reading: a change meanwhile is noticed afterwards.
         let stamp = FileStatus.stamp(of: file)
         let content: [UInt8]
-        do throws(Errno) { content = try Files.readRegular(file, limit: 1 << 20) } catch {
+        do throws(Errno) { content = try Files.read(file, limit: 1 << 20) } catch {
             throw .unreadable(file, error)
         }
         let source = FilterSource(

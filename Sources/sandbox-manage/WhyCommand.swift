@@ -66,10 +66,10 @@ enum ReportError: Error, CustomStringConvertible {
 
 extension DenialReport {
     static func read(_ file: String) -> DenialReport? {
-        guard let bytes = try? Files.readRegular(file, limit: 64 << 20), let record = ObservationRecord(encoded: bytes)
+        guard let bytes = try? Files.read(file, limit: 64 << 20), let record = ObservationRecord(encoded: bytes)
         else { return nil }
         // The filter's file may be the sandbox's own by now.
-        let filter = try? Files.readRegular(record.filter, limit: 1 << 20)
+        let filter = try? Files.read(record.filter, limit: 1 << 20)
         return DenialReport(record, filter: filter.flatMap { try? FilterProfile(json: $0) })
     }
 

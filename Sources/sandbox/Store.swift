@@ -121,10 +121,10 @@ struct Store {
     }
 
     private func content(ofFilter path: String) throws -> [UInt8] {
-        do throws(Errno) { return try Files.readRegular(path, limit: 1 << 20) } catch .invalid {} catch {
-            throw RunError("--seccomp: can't read the filter \(quoted(path)): \(error)")
+        do throws(Errno) { return try Files.read(path, limit: 1 << 20) } catch {
+            let hint = error == .tooBig ? "; it may have \(1 << 20) bytes at most" : ""
+            throw RunError("--seccomp: can't read the filter \(quoted(path)): \(error)\(hint)")
         }
-        throw RunError("--seccomp: the filter \(quoted(path)) is not a regular file")
     }
 }
 

@@ -108,14 +108,20 @@ import Testing
     @Test func anArchiveComesThroughAPipe() throws {
         let image = try MadeImage(world)
         try dockerArchive([(image, "x:1")], to: file)
-        try world.sh("mkfifo pipe")
-        let writer = Foundation.Process()
-        writer.executableURL = URL(fileURLWithPath: "/bin/sh")
-        writer.arguments = ["-c", "cat '\(file)' >'\(world.folder)/pipe'"]
+        let (pipe, writer) = (Pipe(), Foundation.Process())
+        writer.executableURL = URL(fileURLWithPath: "/bin/cat")
+        writer.arguments = [file]
+        writer.standardOutput = pipe
         try writer.run()
-        let loaded = try LoadableImage.all(in: world.folder + "/pipe", scratch: world.scratch)
+        let path = "/dev/fd/\(pipe.fileHandleForReading.fileDescriptor)"
+        let loaded = try LoadableImage.all(in: path, scratch: world.scratch)
         writer.waitUntilExit()
         #expect(try pull(try #require(loaded.first).source) == image.content)
+        // Nobody may ever write to one that has a name.
+        try world.sh("mkfifo pipe")
+        #expect(throws: LayoutError.source(world.folder + "/pipe", .notRegular)) {
+            try LoadableImage.all(in: world.folder + "/pipe", scratch: world.scratch)
+        }
     }
 
     // MARK: docker save of old
