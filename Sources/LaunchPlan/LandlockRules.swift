@@ -175,7 +175,8 @@ extension LandlockRules {
             case .attach(let slot, let path):
                 let source = sources[slot] ?? (false, true)
                 cover(path, source.readOnly ? [] : source.isFile ? [.write, .truncate] : .changes)
-            case .mask(let path), .hide(let path), .protect(let path): cover(path, [])
+            case .mask(let part), .protect(let part): cover(part.path, [])
+            case .hide(let path): cover(path, [])
             case .makeRootReadOnly: places.removeAll { $0.path == "/" }
             default: break
             }

@@ -178,6 +178,19 @@ public struct LaunchFailure: Error, Equatable, Sendable {
             return because(
                 "root without CAP_SETFCAP can't be id 0 of a namespace",
                 "inside a sandbox, give that one --cap-add setfcap, or --user with another id")
+        case (.mount(_, let path, _, _), Number.loop) where !object.isEmpty,
+            (.mountOverlay(let path, _, _), Number.loop) where !object.isEmpty:
+            return Diagnosis(
+                "\(quoted(path)) is a link to \(quoted(object)) in the root file system, and has to be a folder",
+                Remedy("remove the link from the image or from the kept changes, or lay a folder over it with --layer"))
+        case (.mount, Number.busy), (.attach, Number.busy), (.hide, Number.busy):
+            return Diagnosis(
+                "can't \(escaped(step.description)): that place is the root of the sandbox, which nothing may cover",
+                Remedy("name a folder below it, and look where links of the image lead"))
+        case (.enterRoot, Number.busy):
+            return Diagnosis("can't \(what): something is mounted on the root of the sandbox", Remedy("report this"))
+        case (.mask(let part), Number.noEntry), (.protect(let part), Number.noEntry):
+            return because("every kernel has \(part.path)", "report this, with the kernel's version")
         case (.mountOverlay, Number.busy), (.mountOverlay, Number.loop):
             return advice("another sandbox uses this upper, or it lies in one of the layers")
         case (_, Number.noSpace):

@@ -222,7 +222,7 @@ extension LaunchPlan {
                 stack.insert(.scratch("files/" + name), at: 0)
             }
             // Read-only, one lower alone needs a second to be an overlay.
-            if request.policy.readOnly, stack.count == 1 { stack.append(.scratch("empty")) }
+            if request.policy.readOnly, stack.count == 1 { stack.append(.scratch(Self.emptyFolder)) }
             steps.append(.mountOverlay(at: "/" + name, lowers: stack, upper: upperFolder(upper, name)))
             lowers.append(("/" + name, "/" + name))
         }
@@ -235,8 +235,10 @@ extension LaunchPlan {
         steps.append(.mountScratch(host: "/tmp"))
         steps.append(.makeFolder(scratch: "root", mode: 0o755))
         steps.append(.makeFolder(scratch: "points", mode: 0o755))
-        // What masks show, and the second lower of an overlay that has but one.
-        steps.append(.makeFolder(scratch: "empty", mode: 0o555))
+        // What masks show; the folder is the second lower of an overlay that has but one, too.
+        steps.append(.makeFolder(scratch: "masks", mode: 0o755))
+        steps.append(.makeFolder(scratch: Self.emptyFolder, mode: 0o555))
+        steps.append(.writeFile(scratch: Self.emptyFile, content: ""))
         for point in mountPoints {
             steps.append(
                 point.isFile
@@ -276,15 +278,11 @@ extension LaunchPlan {
 
 // /proc, /sys, /dev, /tmp, and what of them is hidden.
 extension LaunchPlan {
-    /// Files of proc(5) and sysfs(5) that tell about the host or reach it, as container runtimes hide them.
-    static let maskedPaths = ["/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/keys", "/proc/scsi"]
-    /// The same, of those that are for root alone: where root outside is not mapped, nobody inside can open them.
-    static let rootPaths = [
-        "/proc/kcore", "/proc/latency_stats", "/proc/sched_debug", "/proc/sysrq-trigger", "/proc/timer_list",
-        "/proc/timer_stats",
-    ]
-    /// Parts of proc(5) that can be read, not written.
-    static let protectedPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"]
+    /// Places of the plan's own that must be folders at the top of the root file system: no link leads anywhere from here.
+    public static let ownFolders = ["/proc", "/sys", "/dev", "/tmp"]
+    /// In scratch.
+    public static let emptyFolder = "masks/folder"
+    public static let emptyFile = "masks/file"
     static let devices = ["null", "zero", "full", "random", "urandom", "tty"]
 
     private mutating func mountKernelFileSystems() {
@@ -293,8 +291,9 @@ extension LaunchPlan {
         let isMasked = !request.policy.nested
         steps.append(.mount(.proc, at: "/proc", options: safe, data: []))
         if isMasked {
-            for path in Self.maskedPaths + (request.facts.uid == 0 ? Self.rootPaths : []) { steps.append(.mask(path)) }
-            for path in Self.protectedPaths { steps.append(.protect(path)) }
+            for part in Self.maskedInProc { steps.append(.mask(part)) }
+            for part in Self.protectedInProc { steps.append(.protect(part)) }
+            if request.facts.uid == 0 { steps.append(.closeToRoot) }
         }
         steps.append(
             .mount(.tmpfs, at: "/dev", options: [.noSetID, .noExecution], data: [("mode", "755"), ("size", "64k")]))
@@ -316,7 +315,10 @@ extension LaunchPlan {
         if request.policy.network == .none {
             steps.append(.enterNetwork)
             steps.append(.mount(.sysfs, at: "/sys", options: safe.union(.readOnly), data: []))
-            if isMasked { steps.append(.mask("/sys/firmware")) }
+            if isMasked {
+                for part in Self.maskedInSys { steps.append(.mask(part)) }
+                steps.append(.maskOfProcessors(Self.maskedOfProcessors))
+            }
         }
         if request.root == .host, !request.policy.nested {
             steps.append(

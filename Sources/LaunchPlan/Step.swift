@@ -60,12 +60,17 @@ public enum Step: Equatable, Sendable {
     case attachDevice(String)
     case makeDeviceLink(String, to: String)
     case attach(Slot, at: String)
-    /// Hides a file behind an empty one, a folder behind an empty folder; what is not there stays so.
-    case mask(String)
-    /// The same for what the user wants hidden: it must be there.
+    /// Hides a file of the kernel's behind an empty one, a folder behind an empty folder.
+    case mask(KernelPart)
+    /// The same of a folder of each processor's in /sys, where processors have it.
+    case maskOfProcessors(String)
+    /// Makes a folder of the kernel's read-only.
+    case protect(KernelPart)
+    /// For those to whom the machine's root is given: hides at the top of /proc what only root may read, and makes the rest
+    /// read-only, processes apart.
+    case closeToRoot
+    /// Hides what the user wants hidden: it must be there.
     case hide(String)
-    /// Makes a part of the tree read-only.
-    case protect(String)
     /// pivot_root(2), and the old root gone.
     case enterRoot
     case makeRootReadOnly
@@ -94,12 +99,14 @@ extension Step: CustomStringConvertible {
         case .mount(let kind, let path, let options, let data):
             "mount \(kind.rawValue) at \(path)\(Self.words(options))"
                 + data.map { ", \($0.0)=\($0.1)" }.joined()
-        case .attachDevice(let name): "bind the device /dev/\(name)"
+        case .attachDevice(let name): "bind the device /dev/\(name), its node read-only"
         case .makeDeviceLink(let name, let target): "make the link /dev/\(name) to \(target)"
         case .attach(let slot, let path): "bind #\(slot) at \(path)"
-        case .mask(let path): "mask \(path)"
+        case .mask(let part): "mask \(part.path)" + (part.isRequired ? "" : ", where it is")
+        case .maskOfProcessors(let name): "mask \(name) of each processor in /sys, where it is"
+        case .protect(let part): "make \(part.path) read-only"
+        case .closeToRoot: "close to root what is root's in /proc"
         case .hide(let path): "hide \(path)"
-        case .protect(let path): "make \(path) read-only"
         case .enterRoot: "pivot into the new root and let go of the old"
         case .makeRootReadOnly: "make the root file system read-only"
         }
@@ -143,7 +150,9 @@ extension Step {
         case .mount(.sysfs, _, _, _): .sys
         case .mount(.proc, _, _, _): .proc
         case .mount, .attachDevice, .makeDeviceLink: .devices
-        case .mask(let path), .protect(let path): path.hasPrefix("/sys") ? .sys : .proc
+        case .mask(let part), .protect(let part): part.mount == "/sys" ? .sys : .proc
+        case .maskOfProcessors: .sys
+        case .closeToRoot: .proc
         case .attach, .hide: .hostFolders
         case .enterRoot, .makeRootReadOnly: .root
         }

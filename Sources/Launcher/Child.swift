@@ -30,7 +30,7 @@ struct Child {
             do throws(Errno) {
                 try walker.walk(step, gate.descriptor)
             } catch {
-                throw LaunchFailure(.step(index), errno: error.rawValue)
+                throw LaunchFailure(.step(index), errno: error.rawValue, object: walker.culprit.name)
             }
         }
     }

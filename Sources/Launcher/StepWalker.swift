@@ -14,8 +14,16 @@ struct StepWalker: ~Copyable {
     private var scratch: SharedDescriptor?
     /// The root of the sandbox, before and after it becomes this process's own.
     private var root: SharedDescriptor?
-    /// The sandbox's /dev.
-    private var devices: SharedDescriptor?
+    /// Where that root is, as long as nothing lies on it.
+    var rootPlace: MountedPlace?
+    /// The kernel file systems that are mounted inside, by place.
+    private var kernelMounts: [(path: String, mount: SharedDescriptor)] = []
+    /// An empty folder and an empty file of the sandbox's own, read-only: what is shown instead of what is hidden.
+    var masks: SharedDescriptor?
+    /// What the step that failed has found in its way.
+    let culprit = Culprit()
+
+    final class Culprit { var name = "" }
 
     init(_ identity: IdentityMap) { self.identity = identity }
 
@@ -36,11 +44,13 @@ struct StepWalker: ~Copyable {
         case .mountOverlay(let path, let lowers, let upper): try mountOverlay(path, lowers, upper)
         case .mount(let kind, let path, let options, let data): try mount(kind, path, options, data)
         case .attachDevice(let name): try attachDevice(name)
-        case .makeDeviceLink(let name, let target): try place(devices).makeSymlink(name, to: target)
+        case .makeDeviceLink(let name, let target): try kernelMount("/dev").makeSymlink(name, to: target)
         case .attach(let slot, let path): try attach(placed(slot), path)
-        case .mask(let path): try mask(path)
-        case .hide(let path): try cover(openInside(path))
-        case .protect(let path): try protect(path)
+        case .mask(let part): try mask(part)
+        case .maskOfProcessors(let name): try maskOfProcessors(name)
+        case .protect(let part): try protect(part)
+        case .closeToRoot: try closeToRoot()
+        case .hide(let path): try hide(path)
         case .enterRoot: try enterRoot()
         case .makeRootReadOnly: try Mounts.set([.readOnly], on: withRoot(), recursive: false)
         }
@@ -58,6 +68,11 @@ struct StepWalker: ~Copyable {
     private func place(_ shared: SharedDescriptor?) throws(Errno) -> SharedDescriptor {
         guard let shared else { throw Errno.invalid }
         return shared
+    }
+
+    /// One of the sandbox's own kernel file systems, mounted there by an earlier step.
+    func kernelMount(_ path: String) throws(Errno) -> SharedDescriptor {
+        try place(kernelMounts.last { $0.path == path }?.mount)
     }
 }
 
@@ -121,9 +136,13 @@ extension StepWalker {
             if disposable { options += ",volatile" }
         }
         if folders.count == 2 { options += ",upperdir=\(folders[0].raw),workdir=\(folders[1].raw)" }
-        let target = path == "/" ? SharedDescriptor(try openScratch("root")) : SharedDescriptor(try openInside(path))
+        let target = SharedDescriptor(path == "/" ? try openScratch("root") : try openOwnFolder(path))
         try Mounts.mountOverlay(at: String(target.raw), options: options, readOnly: upper == .none)
-        if path == "/" { root = SharedDescriptor(try openScratch("root")) }
+        if path == "/" {
+            let mounted = try openScratch("root")
+            rootPlace = try mounted.place()
+            root = SharedDescriptor(mounted)
+        }
     }
 
     /// Overlayfs looks for the mark in folders below a layer's root, never at the root itself.
@@ -132,7 +151,7 @@ extension StepWalker {
         do throws(Errno) { return try layer.isOpaque() } catch .access { return false }
     }
 
-    private func openScratch(_ name: String) throws(Errno) -> Descriptor {
+    func openScratch(_ name: String) throws(Errno) -> Descriptor {
         try place(scratch).descriptor.open(name, [.path, .directory], resolve: [.beneath, .noSymlinks])
     }
 
@@ -147,51 +166,12 @@ extension StepWalker {
         if name == "." { return folder }
         do throws(Errno) { try folder.descriptor.makeDirectory(name) } catch .exists {}
         // What an earlier run left here is the sandbox's own writing: no link of its may lead elsewhere.
-        return SharedDescriptor(
-            try folder.descriptor.open(name, [.path, .directory], resolve: [.beneath, .noSymlinks]))
+        return SharedDescriptor(try openFolder(name, in: folder.descriptor))
     }
 }
 
 // What is mounted inside.
 extension StepWalker {
-    /// A file or folder inside the root, links followed inside it.
-    private func openInside(_ path: String) throws(Errno) -> Descriptor {
-        try withRoot().openInRoot(path, [.path])
-    }
-
-    /// Opens a place to mount on, and makes it where it is missing: a folder, or an empty file for a file.
-    private func openMountPoint(_ path: String, isFile: Bool) throws(Errno) -> Descriptor {
-        do throws(Errno) {
-            let found = try openInside(path)
-            let isFolder = try found.status().kind == .directory
-            if isFolder == !isFile { return found }
-            throw isFile ? Errno.isDirectory : Errno.notDirectory
-        } catch .noEntry {
-            return try makeMountPoint(path, isFile: isFile)
-        }
-    }
-
-    private func makeMountPoint(_ path: String, isFile: Bool) throws(Errno) -> Descriptor {
-        let (parent, name) = Self.split(path)
-        let folder: Descriptor
-        do throws(Errno) { folder = try openInside(parent) } catch .noEntry {
-            folder = try makeMountPoint(parent, isFile: false)
-        }
-        if isFile {
-            _ = try folder.open(name, [.writeOnly, .create, .exclusive], resolve: [.beneath, .noSymlinks])
-        } else {
-            do throws(Errno) { try folder.makeDirectory(name) } catch .exists {}
-        }
-        return try folder.open(name, [.path], resolve: [.beneath, .noSymlinks])
-    }
-
-    private static func split(_ path: String) -> (parent: String, name: String) {
-        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return ("/", path) }
-        let name = path[path.index(after: slash)...]
-        if name.isEmpty { return path == "/" ? ("/", ".") : split(String(path[..<slash])) }
-        return (slash == path.startIndex ? "/" : String(path[..<slash]), String(name))
-    }
-
     private mutating func mount(
         _ kind: KernelFileSystem, _ path: String, _ options: MountOptions, _ data: [(String, String)]
     ) throws(Errno) {
@@ -200,15 +180,19 @@ extension StepWalker {
             mount = SharedDescriptor(
                 try Mounts.create(kind.rawValue, parameters: data, attributes: options.attributes))
         } catch .noDevice where kind == .mqueue { return }  // A kernel without message queues.
-        try attach(mount, path, isFile: false)
-        if path == "/dev" { devices = mount }
+        if LaunchPlan.ownFolders.contains(path) {
+            try Mounts.attach(mount.descriptor, at: openOwnFolder(path))
+            kernelMounts.append((path, mount))
+        } else {
+            try attach(mount, path, isFile: false)
+        }
     }
 
     private func attach(_ mount: SharedDescriptor, _ path: String, isFile: Bool? = nil) throws(Errno) {
         let isFile = if let isFile { isFile } else { try mount.descriptor.status().kind != .directory }
         // Below /dev the mount point is made in the sandbox's own tmpfs; elsewhere it stands in a layer.
         let target = try openMountPoint(path, isFile: isFile)
-        try Mounts.attach(mount.descriptor, at: target)
+        try Mounts.attach(mount.descriptor, at: target.descriptor)
     }
 
     private mutating func copyTree(_ path: String, _ slot: Slot, _ readOnly: Bool) throws(Errno) {
@@ -218,47 +202,27 @@ extension StepWalker {
         keep(SharedDescriptor(tree), slot)
     }
 
+    /// A read-only mount is written to like any other where that is a device; its node keeps mode, owner and times.
     private func attachDevice(_ name: String) throws(Errno) {
         let node = try Mounts.copyTree("/dev/" + name)
         guard try node.status().kind == .characterDevice else { throw Errno.invalid }
-        let folder = try place(devices)
+        try Mounts.set([.readOnly, .noSetID, .noExecution], on: node, recursive: false)
+        let folder = try kernelMount("/dev")
         let target = try folder.descriptor.open(
             name, [.writeOnly, .create, .exclusive], mode: 0o666, resolve: [.beneath, .noSymlinks])
         try Mounts.attach(node, at: target)
     }
 
-    private func mask(_ path: String) throws(Errno) {
-        let target: Descriptor
-        do throws(Errno) { target = try openInside(path) } catch .noEntry { return }
-        try cover(target)
-    }
-
-    private func cover(_ target: borrowing Descriptor) throws(Errno) {
-        if try target.status().kind == .directory {
-            let empty = try Mounts.copy(openScratch("empty"), recursive: false)
-            try Mounts.set([.readOnly, .noSetID, .noDevices, .noExecution], on: empty, recursive: false)
-            try Mounts.attach(empty, at: target)
-        } else {
-            try Mounts.attach(Mounts.copyTree("/dev/null"), at: target)
-        }
-    }
-
-    private func protect(_ path: String) throws(Errno) {
-        let target: Descriptor
-        do throws(Errno) { target = try openInside(path) } catch .noEntry { return }
-        let copy = try Mounts.copy(target, recursive: true)
-        try Mounts.set([.readOnly], on: copy, recursive: true)
-        try Mounts.attach(copy, at: target)
-    }
-
-    private mutating func enterRoot() throws(Errno) {
+    private func enterRoot() throws(Errno) {
         try Mounts.enterRoot(withRoot())
+        // What lies on the root is what `..` leads to from there, and nothing lies beneath: the old root is gone.
+        guard try MountedPlace.of("/..") == rootPlace else { throw Errno.busy }
     }
 }
 
 extension StepWalker {
-    private func withRoot() throws(Errno) -> SharedDescriptor { try place(root) }
-    private func withScratch() throws(Errno) -> SharedDescriptor { try place(scratch) }
+    func withRoot() throws(Errno) -> SharedDescriptor { try place(root) }
+    func withScratch() throws(Errno) -> SharedDescriptor { try place(scratch) }
 }
 
 extension SharedDescriptor {

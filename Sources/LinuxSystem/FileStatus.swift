@@ -6,6 +6,20 @@ import Glibc
 /// The kinds of file of inode(7).
 public enum FileKind: Sendable, Equatable {
     case regular, directory, symlink, fifo, socket, characterDevice, blockDevice, unknown
+
+    init(mode: mode_t) {
+        self =
+            switch Int32(mode) & Int32(SB_S_IFMT) {
+            case Int32(SB_S_IFREG): .regular
+            case Int32(SB_S_IFDIR): .directory
+            case Int32(SB_S_IFLNK): .symlink
+            case Int32(SB_S_IFIFO): .fifo
+            case Int32(SB_S_IFSOCK): .socket
+            case Int32(SB_S_IFCHR): .characterDevice
+            case Int32(SB_S_IFBLK): .blockDevice
+            default: .unknown
+            }
+    }
 }
 
 /// The attributes of one file (stat(2)).
@@ -37,18 +51,7 @@ public struct FileStatus: Sendable, Equatable {
         changed = Timestamp(status.st_ctim).inNanoseconds
     }
 
-    public var kind: FileKind {
-        switch Int32(mode) & Int32(SB_S_IFMT) {
-        case Int32(SB_S_IFREG): .regular
-        case Int32(SB_S_IFDIR): .directory
-        case Int32(SB_S_IFLNK): .symlink
-        case Int32(SB_S_IFIFO): .fifo
-        case Int32(SB_S_IFSOCK): .socket
-        case Int32(SB_S_IFCHR): .characterDevice
-        case Int32(SB_S_IFBLK): .blockDevice
-        default: .unknown
-        }
-    }
+    public var kind: FileKind { FileKind(mode: mode) }
 
     /// Whether it is /dev/null under whatever name (null(4): character device 1:3).
     public var isNullDevice: Bool { kind == .characterDevice && specialDevice == 0x103 }

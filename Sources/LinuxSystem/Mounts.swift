@@ -44,6 +44,27 @@ public enum Mounts {
         return Descriptor(owning: try call { unsafe open_tree(number, "", flags) })
     }
 
+    /// A copy of the mount at `name` in a folder. A link at its end is not followed; those on the way are: for folders of the
+    /// kernel's and of this program's own making only.
+    public static func copy(
+        _ name: String, in folder: borrowing Descriptor, recursive: Bool
+    ) throws(Errno) -> Descriptor {
+        let number = folder.raw
+        let flags =
+            UInt32(OPEN_TREE_CLONE) | UInt32(O_CLOEXEC) | UInt32(AT_SYMLINK_NOFOLLOW)
+            | (recursive ? UInt32(AT_RECURSIVE) : 0)
+        return Descriptor(owning: try call { unsafe open_tree(number, name, flags) })
+    }
+
+    /// Mounts at `name` in a folder, which is one of the kernel's or of this program's own making.
+    public static func attach(
+        _ mount: borrowing Descriptor, at name: String, in folder: borrowing Descriptor
+    ) throws(Errno) {
+        let from = mount.raw
+        let to = folder.raw
+        try call { unsafe move_mount(from, "", to, name, UInt32(MOVE_MOUNT_F_EMPTY_PATH)) }
+    }
+
     /// Mounts at an open file or folder.
     public static func attach(_ mount: borrowing Descriptor, at place: borrowing Descriptor) throws(Errno) {
         let from = mount.raw

@@ -69,6 +69,28 @@ static inline int sb_openat2(int dirfd, const char *path, uint64_t flags, uint64
     return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
 }
 
+// Where a file is (statx(2)): the mount, and the file on it. ENOSYS where the kernel does not tell mounts apart (before 5.8).
+struct sb_place {
+    uint64_t mount, inode;
+    uint32_t device_major, device_minor;
+    uint32_t mode;
+};
+static inline int sb_find_place(int fd, const char *path, struct sb_place *place) {
+    struct statx status;
+    int flags = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+    if (statx(fd, path, flags, STATX_TYPE | STATX_INO | STATX_MNT_ID, &status) != 0) return -1;
+    if (!(status.stx_mask & STATX_MNT_ID)) {
+        errno = ENOSYS;
+        return -1;
+    }
+    place->mount = status.stx_mnt_id;
+    place->inode = status.stx_ino;
+    place->device_major = status.stx_dev_major;
+    place->device_minor = status.stx_dev_minor;
+    place->mode = status.stx_mode;
+    return 0;
+}
+
 static inline int sb_pivot_root(const char *newRoot, const char *putOld) {
     return (int)syscall(SYS_pivot_root, newRoot, putOld);
 }

@@ -1,0 +1,80 @@
+// What is hidden, and what is made read-only: found beneath the file system that was mounted, not by a path from the root.
+// In the kernel's own file systems no name that is looked for here is anybody's to choose.
+
+import LaunchPlan
+import LinuxSystem
+
+extension StepWalker {
+    mutating func mask(_ part: KernelPart) throws(Errno) {
+        try cover(part.name, in: kernelMount(part.mount), isFolder: part.isFolder, isRequired: part.isRequired)
+    }
+
+    mutating func maskOfProcessors(_ name: String) throws(Errno) {
+        let sys = try kernelMount("/sys")
+        let folder = "devices/system/cpu"
+        // Where the first has none, no other has.
+        do throws(Errno) { _ = try sys.descriptor.status(of: folder + "/cpu0/" + name) } catch .noEntry { return }
+        for entry in try sys.descriptor.open(folder, [.path, .directory], resolve: [.beneath]).names() {
+            guard entry.hasPrefix("cpu"), entry.utf8.dropFirst(3).allSatisfy({ (48...57).contains($0) }) else {
+                continue
+            }
+            try cover("\(folder)/\(entry)/\(name)", in: sys, isFolder: true, isRequired: false)
+        }
+    }
+
+    mutating func protect(_ part: KernelPart) throws(Errno) {
+        do throws(Errno) { try makeReadOnly(part.name, in: kernelMount(part.mount)) } catch .noEntry
+            where !part.isRequired
+        {}
+    }
+
+    /// Whatever this kernel has there, under whatever name: a list would be one of yesterday's.
+    mutating func closeToRoot() throws(Errno) {
+        let proc = try kernelMount("/proc")
+        for name in try proc.descriptor.names() where !name.utf8.allSatisfy({ (48...57).contains($0) }) {
+            let status = try proc.descriptor.status(of: name)
+            switch status.kind {
+            case .directory: try makeReadOnly(name, in: proc)
+            case .regular where status.permissions & 0o004 == 0:
+                try cover(name, in: proc, isFolder: false, isRequired: true)
+            case .regular where status.permissions & 0o222 != 0: try makeReadOnly(name, in: proc)
+            default: break
+            }
+        }
+    }
+
+    mutating func hide(_ path: String) throws(Errno) {
+        let (target, kind) = try openInside(path)
+        try Mounts.attach(emptiness(isFolder: kind == .directory), at: target.descriptor)
+    }
+
+    private mutating func cover(
+        _ name: String, in mount: SharedDescriptor, isFolder: Bool, isRequired: Bool
+    ) throws(Errno) {
+        do throws(Errno) {
+            try Mounts.attach(emptiness(isFolder: isFolder), at: name, in: mount.descriptor)
+        } catch .noEntry where !isRequired {}
+    }
+
+    private func makeReadOnly(_ name: String, in mount: SharedDescriptor) throws(Errno) {
+        let copy = try Mounts.copy(name, in: mount.descriptor, recursive: true)
+        try Mounts.set([.readOnly], on: copy, recursive: true)
+        try Mounts.attach(copy, at: name, in: mount.descriptor)
+    }
+
+    /// A mount of something empty. It lies in scratch as a read-only mount, of which each copy is read-only too.
+    private mutating func emptiness(isFolder: Bool) throws(Errno) -> Descriptor {
+        let masks: SharedDescriptor
+        if let made = self.masks {
+            masks = made
+        } else {
+            let folder = try openScratch("masks")
+            masks = SharedDescriptor(try Mounts.copy(folder, recursive: false))
+            try Mounts.set([.readOnly, .noSetID, .noDevices, .noExecution], on: masks, recursive: false)
+            try Mounts.attach(masks.descriptor, at: folder)
+            self.masks = masks
+        }
+        let name = isFolder ? LaunchPlan.emptyFolder : LaunchPlan.emptyFile
+        return try Mounts.copy(String(name.dropFirst("masks/".count)), in: masks.descriptor, recursive: false)
+    }
+}
