@@ -8,7 +8,7 @@ BUILD := .build/$(CONFIGURATION)
 
 BUILD_PACKAGES := libcap-dev libseccomp-dev libarchive-dev libisal-dev libssl-dev libtomlplusplus-dev \
   libzstd-dev zlib1g-dev libcurl4-openssl-dev
-RUN_PACKAGES := uidmap
+RUN_PACKAGES := uidmap passt
 TEST_PACKAGES := bubblewrap gcc libc6-dev python3 openssl strace zstd busybox-static docker-registry apache2-utils skopeo umoci \
   podman adduser libcap2-bin dnf rpm createrepo-c crun golang-github-containers-common
 VM_PACKAGES := qemu-system-x86 linux-image-cloud-amd64 mmdebstrap e2fsprogs

@@ -73,8 +73,10 @@ public struct Facts: Equatable, Sendable {
     public var currentFolder = "/"
     /// Sources of binds that are files, not folders.
     public var boundFiles: Set<String> = []
-    /// The host's resolv.conf(5).
+    /// The resolv.conf(5) for a sandbox that reaches a network: the host's, less servers that are out of its reach.
     public var resolvConf = ""
+    /// The path of pasta(1); looked for where the policy asks for its network.
+    public var pasta: String?
     public var environment: [(name: String, value: String)] = []
     /// Descriptor 0, 1 or 2 is a terminal.
     public var isTerminal = false

@@ -8,6 +8,8 @@ public enum LaunchStage: Equatable, Sendable {
     case namespaces
     /// Writing the maps of the user namespace.
     case identity
+    /// pasta(1), for a network of the sandbox's own.
+    case network
     /// One of the plan's steps, by index.
     case step(Int)
     case user
@@ -23,6 +25,7 @@ public enum LaunchStage: Equatable, Sendable {
         switch self {
         case .namespaces: "namespaces"
         case .identity: "identity"
+        case .network: "network"
         case .step(let index): String(index)
         case .user: "user"
         case .workdir: "workdir"
@@ -37,6 +40,7 @@ public enum LaunchStage: Equatable, Sendable {
         switch word {
         case "namespaces": self = .namespaces
         case "identity": self = .identity
+        case "network": self = .network
         case "user": self = .user
         case "workdir": self = .workdir
         case "capabilities": self = .capabilities
@@ -110,6 +114,10 @@ public struct LaunchFailure: Error, Equatable, Sendable {
             return Diagnosis(
                 "can't write the id map: \(reason)",
                 Remedy("check that /etc/subuid and /etc/subgid give these ids to this user, or use --id-map single"))
+        case .network:
+            return Diagnosis(
+                "pasta can't give the sandbox a network: \(object.isEmpty ? reason : escaped(object))",
+                Remedy("`sandbox doctor` checks what pasta needs; --network host is this machine's own network"))
         case .step(let index):
             guard plan.steps.indices.contains(index) else { return Diagnosis("step \(index) failed: \(reason)") }
             return stepDiagnosis(plan.steps[index], plan, limits, reason)
@@ -142,6 +150,7 @@ public struct LaunchFailure: Error, Equatable, Sendable {
         switch stage {
         case .namespaces: .userNamespaces
         case .identity: .ids
+        case .network: .pasta
         case .step(let index): plan.steps.indices.contains(index) ? plan.steps[index].need : .command
         case .user, .workdir, .capabilities, .landlock: .rights
         case .filter: .filter

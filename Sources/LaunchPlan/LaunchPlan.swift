@@ -51,6 +51,8 @@ public struct LaunchPlan: Equatable, Sendable {
     public private(set) var identity: IdentityMap
     public private(set) var steps: [Step] = []
     public private(set) var execution: Execution
+    /// The program that the launcher starts for the network, or nil where there is none to start.
+    public private(set) var pasta: String?
     /// Which host folder is a lower of which place inside, topmost first: what `sandbox diff` compares with.
     public private(set) var lowers: [(place: String, folder: String)] = []
 
@@ -79,8 +81,14 @@ public struct LaunchPlan: Equatable, Sendable {
         self.request = request
         let policy = request.policy
         namespaces = [.user, .mount, .processes, .hostName, .ipc, .cgroup]
-        if policy.network == .none { namespaces.insert(.network) }
+        if policy.network != .host { namespaces.insert(.network) }
         identity = request.identity
+        if policy.network == .user {
+            guard let pasta = request.facts.pasta else { throw PolicyError(Diagnosis.noPasta.line) }
+            self.pasta = pasta
+            // Nobody but the launcher knows when the network is there: the child waits for it as for its ids.
+            if identity.writer == .child { identity.writer = .launcher }
+        }
         execution = try Self.execution(request)
         if policy.nested, request.facts.hasHostRoot {
             throw PolicyError(
@@ -271,7 +279,7 @@ extension LaunchPlan {
         return [
             ("hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t\(name)\n"),
             ("hostname", name + "\n"),
-            ("resolv.conf", request.policy.network == .host ? request.facts.resolvConf : ""),
+            ("resolv.conf", request.policy.network == .none ? "" : request.facts.resolvConf),
         ]
     }
 }
@@ -312,8 +320,8 @@ extension LaunchPlan {
             steps.append(.mount(.mqueue, at: Self.messageQueues, options: safe, data: []))
         }
         // A sysfs shows the network namespace it is mounted in, and only its owner may mount one.
-        if request.policy.network == .none {
-            steps.append(.enterNetwork)
+        if request.policy.network == .none { steps.append(.enterNetwork) }
+        if request.policy.network != .host {
             steps.append(.mount(.sysfs, at: "/sys", options: safe.union(.readOnly), data: []))
             if isMasked {
                 for part in Self.maskedInSys { steps.append(.mask(part)) }

@@ -177,7 +177,7 @@ extension Diagnosis {
 
     public static var noPasta: Diagnosis {
         Diagnosis(
-            "there is no pasta in PATH: no networking in user mode",
+            "there is no pasta here: no network in user mode",
             Remedy("install the package passt, as root", ["apt-get install passt"]))
     }
 }

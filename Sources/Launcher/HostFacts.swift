@@ -16,7 +16,7 @@ extension Facts {
         facts.environment = Process.environment
         do throws(Errno) { facts.currentFolder = try Process.currentFolder() } catch {}
         if policy.identity != .single || facts.uid == 0 { facts.readIdentity() }
-        if policy.network == .host { facts.resolvConf = Files.text("/etc/resolv.conf", limit: 1 << 20) ?? "" }
+        facts.readNetwork(policy.network)
         if isHost { facts.hostRoot = hostEntries() }
         facts.boundFiles = Set(
             policy.binds.map(\.source).filter {
@@ -41,9 +41,24 @@ extension Facts {
         findHelpers()
     }
 
+    private mutating func readNetwork(_ choice: NetworkChoice) {
+        if choice == .none { return }
+        resolvConf = Files.text("/etc/resolv.conf", limit: 1 << 20) ?? ""
+        if choice == .host { return }
+        pasta = Self.programFolders.map { $0 + "/pasta" }.first { Files.isAccessible($0, 1) }
+        // systemd-resolved(8) listens on the loopback, and tells here whom it asks.
+        if Resolvers(resolvConf).outside.isEmpty,
+            let known = Files.text("/run/systemd/resolve/resolv.conf", limit: 1 << 20)
+        {
+            resolvConf = known
+        }
+        resolvConf = Resolvers(resolvConf).textOutside
+    }
+
+    private static let programFolders = ["/usr/bin", "/bin", "/usr/local/bin"]
+
     private mutating func findHelpers() {
-        let folders = ["/usr/bin", "/bin", "/usr/local/bin"]
-        guard let folder = folders.first(where: { Files.isAccessible($0 + "/newuidmap", 1) }),
+        guard let folder = Self.programFolders.first(where: { Files.isAccessible($0 + "/newuidmap", 1) }),
             Files.isAccessible(folder + "/newgidmap", 1)
         else { return }
         let helpers = (uid: folder + "/newuidmap", gid: folder + "/newgidmap")

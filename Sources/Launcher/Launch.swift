@@ -53,7 +53,7 @@ public struct Launch {
             report = try PipeEnds()
             gate = try PipeEnds()
             ended = try PipeEnds(carriesDescriptors: observer != nil)
-            child = try Namespacing.cloneProcess(plan.namespaces.cloneFlags)
+            child = try Namespacing.cloneProcess(plan.cloneFlags)
         } catch {
             throw LaunchFailure(.namespaces, errno: error.rawValue)
         }
@@ -63,6 +63,8 @@ public struct Launch {
         let status = ended.keepReader()
         let failure = report.keepReader()
         let alive = gate.keepWriter()
+        var network: UserNetwork?
+        defer { network?.stop() }
         let listener: SystemCallListener?
         let wakening: Wakening
         do throws(LaunchFailure) {
@@ -71,7 +73,13 @@ public struct Launch {
                     throw LaunchFailure(.namespaces, errno: error.rawValue)
                 }
             }
-            try IdentityWriter.write(plan.identity, of: child, then: alive.descriptor)
+            try IdentityWriter.write(plan.identity, of: child)
+            if let pasta = plan.pasta { network = try UserNetwork.start(pasta, for: child) }
+            if plan.identity.writer != .child {
+                do throws(Errno) { try alive.descriptor.write([1]) } catch {
+                    throw LaunchFailure(.identity, errno: error.rawValue)
+                }
+            }
             try Self.awaitStart(failure.descriptor)
             do throws(Errno) {
                 listener = observer == nil ? nil : try Self.listener(from: status.descriptor)
@@ -108,9 +116,14 @@ public struct Launch {
     }
 }
 
+extension LaunchPlan {
+    /// The CLONE_NEW… flags of clone(2). A network namespace takes longest, and is made by a step of its own; but pasta has
+    /// to find it before the steps begin.
+    var cloneFlags: UInt64 { namespaces.cloneFlags | (pasta == nil ? 0 : 0x4000_0000) }
+}
+
 extension Namespaces {
-    /// The CLONE_NEW… flags of clone(2). A network namespace takes longest, and is made by a step of its own.
-    var cloneFlags: UInt64 {
+    fileprivate var cloneFlags: UInt64 {
         var flags: UInt64 = 0
         if contains(.user) { flags |= 0x1000_0000 }
         if contains(.mount) { flags |= 0x0002_0000 }

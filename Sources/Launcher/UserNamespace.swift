@@ -53,7 +53,8 @@ public enum UserNamespace {
             let mapped = mapped.keepWriter()
             do {
                 if try ready.descriptor.read(upTo: 1).isEmpty { Process.exit(1) }
-                try IdentityWriter.write(map, of: parent, then: mapped.descriptor)
+                try IdentityWriter.write(map, of: parent)
+                try mapped.descriptor.write([1])
                 Process.exit(0)
             } catch { Process.exit(1) }
         }

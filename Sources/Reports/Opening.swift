@@ -59,8 +59,12 @@ public struct Openings: Sendable {
         let value = setting.value
         switch setting.option {
         case .network:
-            return value == "none"
-                ? nil : (.high, "reaches whatever this machine reaches, and services that listen on this machine alone")
+            switch value {
+            case "none": return nil
+            case "user": return (.high, "reaches whatever this machine reaches, but what listens on its loopback")
+            default:
+                return (.high, "reaches whatever this machine reaches, and services that listen on this machine alone")
+            }
         case .bind: return bind(value, leads)
         case .here: return value == "false" ? nil : (.medium, "changes files of the folder that it is started in")
         case .nested:
@@ -81,7 +85,8 @@ public struct Openings: Sendable {
         case .envFile: return (.low, "is told the variables of this file")
         case .setupUnless: return nil
         case .setup: return (.medium, "runs this once before the first use, and keeps what it leaves")
-        case .setupNetwork: return value == "none" ? nil : (.medium, "has the host's network while it is set up")
+        case .setupNetwork:
+            return value == "none" ? nil : (.medium, "has the network of this machine while it is set up")
         default:
             return setting.opens ? (.medium, setting.option.described.help) : nil
         }

@@ -158,8 +158,10 @@ extension Option {
                 .required("WORD"), .replace, .process, "the words to run when the command line has none", place: .files)
         case .network:
             Self.make(
-                .required("none|host"), .last, .isolation, "none: a loopback of its own; host: the host's network",
-                trust: true, choices: ["none", "host"])
+                .required("none|user|host"), .last, .isolation,
+                "none: a loopback of its own; user: what this machine reaches, by pasta, but not this machine's loopback; "
+                    + "host: the host's network",
+                trust: true, choices: NetworkChoice.allCases.map(\.rawValue))
         case .capAdd:
             Self.make(
                 .required("CAP|ALL"), .append, .isolation, "keep a capability inside the sandbox's own namespaces",
@@ -215,8 +217,9 @@ extension Option {
                 .required("COMMAND"), .last, .setup, "no set-up where this already succeeds", trust: true)
         case .setupNetwork:
             Self.make(
-                .required("none|host"), .last, .setup, "the network of set-up commands (default: none)", trust: true,
-                choices: ["none", "host"])
+                .required("none|user|host"), .last, .setup, "the network of set-up commands (default: none)",
+                trust: true,
+                choices: NetworkChoice.allCases.map(\.rawValue))
         case .syscalls:
             Self.make(
                 .required("NAME"), .replace, .isolation,

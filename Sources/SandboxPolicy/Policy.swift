@@ -45,7 +45,12 @@ public struct MemoryMount: Equatable, Sendable {
 /// When an image is asked for at its registry.
 public enum PullChoice: String, Equatable, Sendable, CaseIterable { case missing, always, never }
 
-public enum NetworkChoice: String, Equatable, Sendable { case none, host }
+public enum NetworkChoice: String, Equatable, Sendable, CaseIterable {
+    case none
+    /// Through pasta(1): what this machine reaches, but nothing of what listens on its loopback.
+    case user
+    case host
+}
 
 /// What is said of refusals when the command has ended.
 public enum ReportChoice: Equatable, Sendable { case none, text, json }

@@ -79,7 +79,7 @@ enum SetupError: Error, CustomStringConvertible {
                 + "add a line for it under [setup], or run without this profile"
         case .failed(let distribution, let command, let status):
             "set-up for \(distribution) failed with status \(status): \(quoted(command)); nothing of it was kept. "
-                + "A set-up that downloads needs `network = \"host\"` under [setup] and a source that answers"
+                + "A set-up that downloads needs `network = \"user\"` under [setup] and a source that answers"
         }
     }
 }

@@ -1,0 +1,118 @@
+// A network by pasta: what this machine reaches, and nothing of what listens on its loopback. All of it happens in network
+// namespaces that the test makes: no packet leaves the machine.
+
+import Foundation
+import LinuxSystem
+import TestWorld
+import Testing
+
+/// pasta needs its program and a device that any user may open.
+private let missing: String? = {
+    if !Files.isAccessible("/usr/bin/pasta", 1) { return "needs pasta, of the package passt" }
+    return Files.isAccessible("/dev/net/tun", 6) ? nil : "needs a /dev/net/tun that this user may open"
+}()
+
+@Suite(.enabled(if: missing == nil, Comment(rawValue: missing ?? "")))
+struct UserNetworkTests {
+    let world: World
+
+    init() throws {
+        world = try World()
+        try world.makeRoot()
+        try world.write("root/etc/os-release", "ID=alpine\n")
+        // Answers each connection with its name.
+        try world.write(
+            "answer.py",
+            """
+            import socket, sys
+            server = socket.create_server((sys.argv[1], int(sys.argv[2])))
+            print("listens", flush=True)
+            while True:
+                connection = server.accept()[0]
+                connection.sendall(sys.argv[3].encode() + b"\\n")
+                connection.close()
+            """)
+        // A machine with a loopback, and another one beside it.
+        try world.write(
+            "machines",
+            """
+            set -e
+            ip link set lo up
+            unshare -n sleep 60 & beside=$!
+            while [ "$(readlink /proc/$beside/ns/net)" = "$(readlink /proc/self/ns/net)" ]; do sleep 0.02; done
+            ip link add here type veth peer name there netns $beside
+            ip address add 10.9.0.1/24 dev here
+            ip link set here up
+            ip route add default via 10.9.0.2
+            nsenter -t $beside -n sh -c 'ip address add 10.9.0.2/24 dev there; ip link set there up'
+            python3 answer.py 0.0.0.0 8001 own >own & own=$!
+            nsenter -t $beside -n python3 answer.py 10.9.0.2 8002 other >other & other=$!
+            trap 'kill $beside $own $other' EXIT
+            until grep -q listens own && grep -q listens other; do sleep 0.02; done
+            "$@"
+            """)
+    }
+
+    /// Runs a command on a machine of the test's own.
+    private func onAMachine(_ words: String) throws -> Outcome {
+        try world.sh("unshare -rn --kill-child bash machines \(words)")
+    }
+
+    private static let ask = """
+        for place in "127.0.0.1 8001" "10.9.0.1 8001" "0.0.0.0 8001" "10.9.0.2 8001" "10.9.0.2 8002"; do
+          echo "$place $(timeout 2 nc $place </dev/null 2>/dev/null)"
+        done
+        """
+
+    @Test func whatListensOnTheLoopbackIsNotReached() throws {
+        try world.write("root/ask", Self.ask)
+        let user = try onAMachine("\"$SANDBOX\" run --network user ./root sh /ask")
+        #expect(
+            user.lines == [
+                "127.0.0.1 8001 ", "10.9.0.1 8001 ", "0.0.0.0 8001 ", "10.9.0.2 8001 ", "10.9.0.2 8002 other",
+            ], "\(user.errors)")
+        let host = try onAMachine("\"$SANDBOX\" run --network host ./root sh /ask")
+        #expect(host.lines.prefix(3) == ["127.0.0.1 8001 own", "10.9.0.1 8001 own", "0.0.0.0 8001 own"])
+    }
+
+    /// A profile's set-up runs programs of the image: here they look for services of the machine.
+    @Test(arguments: ["user", "host"])
+    func aSetUpSeesNoServiceOfThisMachine(_ network: String) throws {
+        try world.write("root/bin/apk", "#!/bin/sh\n\(Self.ask)\n")
+        try world.sh("chmod 755 root/bin/apk")
+        let setup = network == "host" ? "[setup]\nnetwork = \"host\"\n" : ""
+        try world.write("own.toml", "extends = \"build\"\n" + setup)
+        let outcome = try onAMachine("\"$SANDBOX\" run --profile ./own.toml ./root true")
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.errors.contains("10.9.0.2 8002 other"))
+        #expect(outcome.errors.contains("8001 own") == (network == "host"), "\(outcome.errors)")
+    }
+
+    /// pasta itself would go on when its sandbox is gone.
+    @Test(arguments: ["true", "kill -9"])
+    func pastaEndsWithTheSandbox(_ end: String) throws {
+        let wait = end == "true" ? "wait $run" : "kill -9 $run"
+        let script = """
+            "$SANDBOX" run --network user ./root sh -c 'echo up; sleep \(end == "true" ? 0 : 60)' >up & run=$!
+            until grep -q up up; do sleep 0.02; done
+            \(end == "true" ? "" : "pgrep -x 'passt(.avx2)?|pasta(.avx2)?' >/dev/null || echo none")
+            \(wait)
+            for try in $(seq 500); do
+              pgrep -x 'passt(.avx2)?|pasta(.avx2)?' -r S,R,D >/dev/null || exit 0
+              sleep 0.02
+            done
+            echo lives
+            """
+        try world.write("script", script)
+        let outcome = try world.sh(
+            "unshare -rnpf --mount-proc --kill-child bash machines bash script")
+        #expect(outcome.output.isEmpty, "\(outcome)")
+        #expect(outcome.status == 0, "\(outcome)")
+    }
+
+    @Test func whatPastaLacksIsSaid() throws {
+        let outcome = try world.sh("unshare -rn \"$SANDBOX\" run --network user ./root true")
+        #expect(outcome.status == 125 && outcome.errors.contains("pasta can't give the sandbox a network"))
+        #expect(outcome.errors.split(separator: "\n").count == 1)
+    }
+}
