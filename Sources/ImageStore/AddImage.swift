@@ -25,13 +25,14 @@ extension ImageStore {
     /// size, and every layer against its uncompressed digest, while it streams; what is in the store already is not
     /// asked for again.
     /// - Parameters:
+    ///   - key: what a made-up name stands for.
     ///   - expected: the digest of its index or manifest, where the name is none.
     ///   - mode: what trees are unpacked for. `.range` wants a user namespace with the ids of the archives mapped.
     /// - Throws: `ImageStoreError`, also where the one image there is has another platform; then no name has changed.
     ///   Layers that were whole by then are kept.
     public func add(
-        _ source: any ImageSource, as reference: ImageReference, being expected: Digest? = nil, platform: Platform,
-        mode: IdentityMode, progress: (any LayerProgress)? = nil
+        _ source: any ImageSource, as reference: ImageReference, key: EntryKey? = nil, being expected: Digest? = nil,
+        platform: Platform, mode: IdentityMode, progress: (any LayerProgress)? = nil
     ) throws(ImageStoreError) {
         do {
             let (bytes, type) = try source.root()
@@ -51,7 +52,7 @@ extension ImageStore {
             let record = ImageRecord(
                 root: root, manifest: image.manifestDigest, config: image.manifest.config.digest,
                 platform: "\(image.config.platform)", layers: layers,
-                settings: image.config.settings(of: reference.description))
+                settings: image.config.settings(of: reference.description), key: key)
             // Asked for now that all parts are held: a name seen before may have been taken away since.
             if try record != existing(reference) { try writeRecord(record, reference, writing) }
         } catch { throw Self.typed(error, places) }

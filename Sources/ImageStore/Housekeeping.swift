@@ -40,13 +40,34 @@ extension ImageStore {
         return try sweep(record.map { Set(parts(of: $0)) } ?? [], writing)
     }
 
-    /// Removes every blob and layer that no image has and nobody uses.
+    /// Takes away the names of images that were run from where they are, but where a sandbox uses one.
+    /// - Parameter outdatedOnly: those that no run finds any more.
+    public func removeMadeUp(outdatedOnly: Bool) throws(ImageStoreError) {
+        for image in try images() where image.reference.isMadeUp && (!outdatedOnly || image.reference.isOutdated) {
+            do throws(ImageStoreError) { try remove(image.reference) } catch .imageInUse {}
+        }
+    }
+
+    /// Removes every blob and layer that no image has and nobody uses, and what an earlier version named by a weaker
+    /// hash, which nothing finds any more.
     /// - Parameter setup: also the layers that set-up commands made, which are made anew when they are needed.
     public func prune(setup: Bool = false) throws(ImageStoreError) -> Removed {
         let writing = try Writing(places)
         let folders = [places.blobs, places.layers] + (setup ? [places.setup] : [])
         let candidates = folders.flatMap { folder in KeptSandboxes.entries(folder).map { folder + "/" + $0 } }
-        return try sweep(Set(candidates), writing)
+        var removed = try sweep(Set(candidates + outdated(in: places.setup)), writing)
+        for folder in [places.profileCache, places.filterCache, places.denied, places.trust] {
+            for path in outdated(in: folder) {
+                let bytes = DiskUsage.of(path)
+                do throws(Errno) { try Files.remove(path) } catch { throw .system("remove", path, error) }
+                removed = Removed(parts: removed.parts + 1, bytes: removed.bytes + bytes)
+            }
+        }
+        return removed
+    }
+
+    private func outdated(in folder: String) -> [String] {
+        KeptSandboxes.entries(folder).filter { EntryKey.isOutdated(name: $0) }.map { folder + "/" + $0 }
     }
 
     /// All paths that an image is made of, in whatever mode.

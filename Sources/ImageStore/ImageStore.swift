@@ -104,16 +104,32 @@ public struct ImageStore: Sendable {
         }
     }
 
-    /// Unpacks a tar as the layer `folder`, for `--layer FILE`; nothing is done where the folder is there.
-    public func unpackTar(_ file: String, into folder: String, mode: IdentityMode) throws(ImageStoreError) {
+    /// Unpacks a tar for `--layer FILE` as the layer that is found by `key`; nothing is done where that is there. What has
+    /// its name and another key makes way.
+    /// - Parameter stamp: `FileStatus.stamp` of the file that the key is of.
+    /// - Throws: `.changedArchive` where it is not that file, or does not stay so while it is read.
+    public func unpackTar(
+        _ file: String, stamp: String, as key: EntryKey, mode: IdentityMode
+    ) throws(ImageStoreError) {
         let source = try Self.open(file)
+        func check() throws {
+            guard try source.descriptor.status().stamp == stamp else { throw ImageStoreError.changedArchive(file) }
+        }
         let writing = try Writing(places)
+        let folder = places.setup(key)
         do {
-            try writing.claim.ensure(folder) {
-                try writing.making(in: Self.parent(folder)) { tree in
-                    _ = try unpack(source, file, keptAt: nil, into: tree, mode) { _ in }
+            try check()
+            try writing.claim.ensure(
+                folder, isThere: { Files.content(Places.setupKey(folder), limit: 1 << 20) == key.encoded }
+            ) {
+                try writing.making(in: places.setup) { aside in
+                    try Files.makeDirectories(aside)
+                    _ = try unpack(source, file, keptAt: nil, into: Places.setupTree(aside), mode) { _ in }
+                    try check()
+                    try write(key.encoded, to: Places.setupKey(aside))
                     try writing.flush()
-                    try writing.keep(tree, as: folder)
+                    if Files.isAccessible(folder, 0) { try Files.removeTree(folder) }
+                    try writing.keep(aside, as: folder)
                 }
             }
         } catch { throw Self.typed(error, places) }

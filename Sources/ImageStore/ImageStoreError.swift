@@ -63,6 +63,8 @@ public enum ImageStoreError: Error, Equatable, Sendable {
     case damagedRecord(String)
     /// A kept archive does not have the content that its name says.
     case changedBlob(String)
+    /// The file of a tar is another than when it was asked for, or changed while it was read.
+    case changedArchive(String)
     /// The blob of this name is another than it should be: what it is called, what it is.
     case wrongDigest(of: String, wanted: Digest, found: Digest)
     case wrongSize(of: String, wanted: Int64, found: Int64)
@@ -119,6 +121,7 @@ extension ImageStoreError: CustomStringConvertible {
         case .unknownImage(let name, let near):
             "no image \(shownQuoted(name)) in the store\(Self.suggestion(near)); sandbox images lists them"
         case .damagedRecord(let name): "the record of image \(shownQuoted(name)) can't be read; import the image again"
+        case .changedArchive(let path): "the tar \(shownQuoted(path)) changes while it is read; try again"
         case .changedBlob(let path): "the kept archive \(shownQuoted(path)) has changed on disk; import the image again"
         case .wrongDigest(let what, let wanted, let found):
             "\(shown(what.utf8)) should have the digest \(wanted) and has \(found): it was changed on the way or where "

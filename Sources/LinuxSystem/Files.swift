@@ -23,6 +23,11 @@ public enum Files {
         return false
     }
 
+    /// The content, or nil where the file can't be read.
+    public static func content(_ path: String, limit: Int = 1 << 20) -> [UInt8]? {
+        do { return try read(path, limit: limit) } catch { return nil }
+    }
+
     /// The content as text, or nil where the file can't be read.
     public static func text(_ path: String, limit: Int = 16 << 20) -> String? {
         do { return String(decoding: try read(path, limit: limit), as: UTF8.self) } catch { return nil }

@@ -14,7 +14,7 @@ public struct ProfileTrust: Sendable {
 
     /// The record of one profile.
     /// - Parameter file: without links.
-    public func record(of file: String) -> String { "\(folder)/\(Places.key(file))" }
+    public func record(of file: String) -> String { "\(folder)/\(EntryKey("trust", [file]).name)" }
 
     public func state(of file: String, content: [UInt8]) -> State {
         let head = Words.join([Self.signature, file])

@@ -37,12 +37,10 @@ public struct FilterSource: Equatable, Sendable {
             + [String(allowed.count)] + allowed + only
     }
 
-    fileprivate var encoded: [UInt8] {
-        Words.join([String(words.count)] + words + [String(content.count)]) + content
-    }
+    fileprivate var encoded: [UInt8] { EntryKey("filter", words + [String(content.count)]).encoded + content }
 
     /// The cache entry's file name. A file that has changed takes the place of what it was.
-    public func fileName(of path: String) -> String { Places.key(([path] + words).joined(separator: "\u{0}")) }
+    public func fileName(of path: String) -> String { EntryKey("filter", [path] + words).name }
 }
 
 /// The cache entry. Written by `sandbox-manage`, read by the launcher.
@@ -60,7 +58,7 @@ public struct FilterFile: Equatable, Sendable {
         self.program = program
     }
 
-    private static let signature = "sandbox-filter-1"
+    private static let signature = "sandbox-filter-2"
 
     public var encoded: [UInt8] {
         var words = [Self.signature, String(dependencies.count)]

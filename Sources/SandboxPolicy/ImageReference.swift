@@ -36,6 +36,12 @@ public struct ImageReference: Hashable, Sendable, CustomStringConvertible {
     /// What the names of images begin with that have none, and are run from where they are.
     public static let madeUpPrefix = "sandbox-layout/"
     public var isMadeUp: Bool { name.hasPrefix(Self.madeUpPrefix) }
+    /// The name of an image that has none; its record holds the key.
+    public static func madeUpName(_ key: EntryKey) -> String { madeUpPrefix + key.name }
+    /// Whether no run finds the image any more: its name was made by an earlier version.
+    public var isOutdated: Bool {
+        isMadeUp && EntryKey.isOutdated(name: String(name.dropFirst(Self.madeUpPrefix.count)))
+    }
 
     private static func familiar(_ name: Substring) -> String {
         for prefix in ["docker.io/", "index.docker.io/"] where name.hasPrefix(prefix) {
@@ -147,9 +153,12 @@ public struct ImageRecord: Equatable, Sendable {
     public var layers: [Layer]
     /// From the image's config (OCI image specification, "config"): env, entrypoint, command, user, workdir.
     public var settings: [Setting]
+    /// What a made-up name stands for; nil for an image that somebody named.
+    public var key: EntryKey?
 
     public init(
-        root: Digest, manifest: Digest, config: Digest, platform: String, layers: [Layer], settings: [Setting]
+        root: Digest, manifest: Digest, config: Digest, platform: String, layers: [Layer], settings: [Setting],
+        key: EntryKey? = nil
     ) {
         self.root = root
         self.manifest = manifest
@@ -157,19 +166,28 @@ public struct ImageRecord: Equatable, Sendable {
         self.platform = platform
         self.layers = layers
         self.settings = settings
+        self.key = key
     }
 
     private static let signature = "sandbox-image-2"
+    /// The same behind one more word, the key.
+    private static let keyedSignature = "sandbox-image-2-keyed"
 
     public var encoded: [UInt8] {
-        var words = [Self.signature, "\(root)", "\(manifest)", "\(config)", platform, String(layers.count)]
+        var words = key.map { [Self.keyedSignature, $0.word] } ?? []
+        words += [Self.signature, "\(root)", "\(manifest)", "\(config)", platform, String(layers.count)]
         for layer in layers { words += ["\(layer.content)", "\(layer.blob)", String(layer.size)] }
         return Words.join(words) + SettingsFile(dependencies: [], settings: settings).encoded
     }
 
     /// - Returns: nil where the bytes are not such a record. Nothing but a digest may become a path.
     public init?(encoded: [UInt8]) {
-        let words = Words.split(encoded)
+        var words = Words.split(encoded)
+        if words.count > 2, words[0] == Self.keyedSignature {
+            guard let key = EntryKey(word: words[1]) else { return nil }
+            self.key = key
+            words.removeFirst(2)
+        }
         guard words.count >= 6, words[0] == Self.signature, let root = Digest(words[1]),
             let manifest = Digest(words[2]), let config = Digest(words[3]), let count = Int(words[5]), count > 0,
             count < 10_000, words.count >= 6 + 3 * count

@@ -37,8 +37,14 @@ public struct Places: Equatable, Sendable {
     public var setup: String { data + "/setup" }
     public var profileCache: String { cache + "/profiles" }
     public var filterCache: String { cache + "/filters" }
+    public var denied: String { cache + "/denied" }
     /// What was refused in the last run that was started in `folder`.
-    public func denials(of folder: String) -> String { "\(cache)/denied/\(Self.key(folder))" }
+    public func denials(of folder: String) -> String { "\(denied)/\(EntryKey("denied", [folder]).name)" }
+    /// The layer that set-up commands made, or a tar given with --layer: a folder with `upper`, the tree, and `done`, the
+    /// key, which is written last.
+    public func setup(_ key: EntryKey) -> String { setup + "/" + key.name }
+    public static func setupTree(_ folder: String) -> String { folder + "/upper" }
+    public static func setupKey(_ folder: String) -> String { folder + "/done" }
     public var userProfiles: String { configuration + "/profiles" }
     /// Project profiles that the user trusts: one file name for each.
     public var trust: String { configuration + "/trust" }
@@ -54,25 +60,12 @@ public struct Places: Equatable, Sendable {
     /// - Parameter digest: of its uncompressed archive.
     public func layer(_ digest: Digest, _ mode: IdentityMode) -> String { "\(layers)/\(digest.hex).\(mode.rawValue)" }
 
-    /// The byte of the file `lock` that stands for a part of the store, a blob or a folder of layers.
+    /// The byte of the file `lock` that stands for a part of the store, a blob or a folder of layers: FNV-1a. Two parts
+    /// that share a byte wait for each other; nothing is found by it. Whoever holds several parts lets go of a byte only
+    /// with the last of them.
     public static func lockOffset(of path: String) -> Int64 {
-        Int64(bitPattern: fnv(path, 0xcbf2_9ce4_8422_2325) >> 1)
-    }
-
-    /// A name for what `text` identifies: FNV-1a in two halves, 32 hexadecimal digits. Names cache entries only; what
-    /// is found there is compared, never believed for its name.
-    public static func key(_ text: String) -> String {
-        digits(fnv(text, 0xcbf2_9ce4_8422_2325)) + digits(fnv(text, 0x6c62_272e_07bb_0142))
-    }
-
-    private static func fnv(_ text: String, _ seed: UInt64) -> UInt64 {
-        var hash = seed
-        for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        return hash
-    }
-
-    private static func digits(_ number: UInt64) -> String {
-        let digits = String(number, radix: 16)
-        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in path.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return Int64(bitPattern: hash >> 1)
     }
 }

@@ -214,11 +214,7 @@ struct PruneCommand: ParsableCommand {
     func run() throws {
         _ = try UserNamespace.enter(preferring: nil)
         let store = try ImageStore()
-        if all {
-            for image in try store.images() where image.reference.isMadeUp {
-                do throws(ImageStoreError) { try store.remove(image.reference) } catch .imageInUse { continue }
-            }
-        }
+        try store.removeMadeUp(outdatedOnly: !all)
         let removed = try store.prune(setup: all)
         if removed.parts > 0 { print("removed \(removed.parts) parts, \(size(removed.bytes))") }
     }
@@ -384,16 +380,16 @@ struct AdoptCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "__adopt", shouldDisplay: false)
 
     @ArgumentParser.Argument var word: String
-    @ArgumentParser.Argument var name: String
+    @ArgumentParser.Option(help: "what the image is found by", transform: entryKey) var key: EntryKey
 
     func run() throws {
-        let reference = try imageReference(name)
+        let reference = try imageReference(ImageReference.madeUpName(key))
         let mode = try UserNamespace.enter(preferring: nil)
         let store = try ImageStore()
         let image = try LayoutReference(word).image(scratch: try scratch(store))
         let progress = TransferProgress(word, isQuiet: false)
         defer { progress.close() }
-        try store.add(image.source, as: reference, platform: .host, mode: mode, progress: progress)
+        try store.add(image.source, as: reference, key: key, platform: .host, mode: mode, progress: progress)
     }
 }
 

@@ -178,11 +178,12 @@ struct SettingsCommand: ParsableCommand {
 
     @ArgumentParser.Argument(help: "a profile's name or file") var profile: String
     @ArgumentParser.Argument(help: "the file to write") var output: String
+    @ArgumentParser.Option(help: "what the file is found by", transform: entryKey) var key: EntryKey
 
     func run() throws {
         let resolution = try Surroundings().resolver.resolve(profile)
         do throws(Errno) {
-            try Files.replaceMakingFolders(output, with: resolution.file.encoded)
+            try Files.replaceMakingFolders(output, with: key.entry(resolution.file.encoded))
         } catch {
             throw ProfileError.notWritten(output, error)
         }

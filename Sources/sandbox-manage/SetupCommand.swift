@@ -7,7 +7,7 @@ import SandboxPolicy
 struct SetupCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "__setup", shouldDisplay: false)
 
-    @ArgumentParser.Argument(help: "the folder that the layer becomes") var folder: String
+    @ArgumentParser.Option(help: "what the layer is found by", transform: entryKey) var key: EntryKey
     @ArgumentParser.Argument(help: "ROOTFS as on the command line of run") var root: String
     @ArgumentParser.Option(name: .customLong("id-map")) var identity: String
     @ArgumentParser.Option var network: String
@@ -19,19 +19,20 @@ struct SetupCommand: ParsableCommand {
     @ArgumentParser.Flag var quiet = false
 
     func run() throws {
+        let folder = try Surroundings().places.setup(key)
         let aside = folder + ".new"
         try Files.makeDirectories(aside)
         // Another run with the same needs waits here, and finds the layer made.
         let lock = try Descriptor.open(folder + ".lock", [.readWrite, .create, .noFollow], mode: 0o600)
         try lock.lock(wait: true)
-        if Files.isAccessible(folder + "/done", 0) { return }
+        if Files.content(Places.setupKey(folder)) == key.encoded { return }
         try launcher.removeTree(aside)
         try Files.makeDirectories(aside)
         do { try make(in: aside) } catch {
             try launcher.removeTree(aside)
             throw error
         }
-        try Files.replace(aside + "/done", with: [])
+        try Files.replace(Places.setupKey(aside), with: key.encoded)
         try launcher.removeTree(folder)
         try Files.rename(aside, to: folder)
     }
@@ -50,7 +51,9 @@ struct SetupCommand: ParsableCommand {
             throw SetupError.noCommand(distribution: release.identifiers.first ?? "unknown", known: known)
         }
         if !quiet { SetupLauncher.say("setting up for \(distribution), once: \(command)") }
-        options += ["--network", network, "--upper", aside + "/upper", "--env", "DEBIAN_FRONTEND=noninteractive"]
+        options += [
+            "--network", network, "--upper", Places.setupTree(aside), "--env", "DEBIAN_FRONTEND=noninteractive",
+        ]
         let log = quiet ? aside + "/log" : nil
         let status = try launcher.run(options, root, command, output: log)
         if status == 0 { return }

@@ -200,6 +200,12 @@ private func identityMode(_ text: String) throws -> IdentityMode {
     return mode
 }
 
+/// What an entry of the store or of a cache is found by, as the launcher hands it on.
+func entryKey(_ text: String) throws -> EntryKey {
+    guard let key = EntryKey(word: text) else { throw ValidationError("not a key") }
+    return key
+}
+
 struct UnpackCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "__unpack", shouldDisplay: false)
 
@@ -217,12 +223,13 @@ struct UnpackTarCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "__unpack-tar", shouldDisplay: false)
 
     @ArgumentParser.Argument var file: String
-    @ArgumentParser.Argument var folder: String
+    @ArgumentParser.Argument(help: "FileStatus.stamp of it") var stamp: String
     @ArgumentParser.Argument(transform: identityMode) var mode: IdentityMode
+    @ArgumentParser.Option(help: "what the layer is found by", transform: entryKey) var key: EntryKey
 
     func run() throws {
         _ = try UserNamespace.enter(preferring: mode)
-        try ImageStore().unpackTar(file, into: folder, mode: mode)
+        try ImageStore().unpackTar(file, stamp: stamp, as: key, mode: mode)
     }
 }
 

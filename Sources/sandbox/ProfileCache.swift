@@ -10,23 +10,25 @@ struct ProfileCache {
 
     func settings(of name: String) throws -> [Setting] {
         // What a name means depends on the project this is in and on where the user keeps profiles.
-        let key = [name, try Process.currentFolder(), manage.places.configuration, manage.installation.profiles]
-        let path = manage.places.profileCache + "/" + Places.key(key.joined(separator: "\u{0}"))
-        if let settings = fresh(path) { return settings }
-        try manage.run(["__settings", "--", name, path])
-        guard let file = read(path) else { throw RunError("the profile \(quoted(name)) could not be prepared") }
+        let key = EntryKey(
+            "profile", [name, try Process.currentFolder(), manage.places.configuration, manage.installation.profiles])
+        let path = manage.places.profileCache + "/" + key.name
+        if let settings = fresh(path, key) { return settings }
+        try manage.run(["__settings", "--key=" + key.word, "--", name, path])
+        guard let file = read(path, key) else { throw RunError("the profile \(quoted(name)) could not be prepared") }
         return file.settings
     }
 
-    private func fresh(_ path: String) -> [Setting]? {
-        guard let file = read(path), file.dependencies.allSatisfy({ FileStatus.stamp(of: $0.path) == $0.stamp }) else {
+    private func fresh(_ path: String, _ key: EntryKey) -> [Setting]? {
+        guard let file = read(path, key), file.dependencies.allSatisfy({ FileStatus.stamp(of: $0.path) == $0.stamp })
+        else {
             return nil
         }
         return file.settings
     }
 
-    private func read(_ path: String) -> SettingsFile? {
-        OwnFile.read(path).flatMap { SettingsFile(encoded: $0) }
+    private func read(_ path: String, _ key: EntryKey) -> SettingsFile? {
+        OwnFile.read(path).flatMap { key.content(of: $0) }.flatMap { SettingsFile(encoded: $0) }
     }
 }
 

@@ -57,9 +57,13 @@ struct Root {
     /// The image's name. A layout or an archive gets one in the store, made from where it is and when it changed.
     private static func reference(_ word: String, _ manage: Manage) throws -> ImageReference {
         if let layout = Layout(word) {
-            let reference = layout.reference
-            if record(reference, manage) == nil { try manage.run(["__adopt", word, reference.description]) }
-            return reference
+            if record(layout.reference, manage)?.key != layout.key {
+                try manage.run(["__adopt", "--key=" + layout.key.word, "--", word])
+                guard record(layout.reference, manage)?.key == layout.key else {
+                    throw RunError("\(quoted(word)) could not be brought in; try again")
+                }
+            }
+            return layout.reference
         }
         guard let reference = ImageReference(word) else {
             throw RunError("\(quoted(word)) is not the name of an image; a folder is written with a slash, as ./rootfs")
@@ -106,6 +110,7 @@ struct Root {
 /// `docker-archive:FILE[:NAME]`.
 struct Layout {
     let reference: ImageReference
+    let key: EntryKey
 
     init?(_ word: String) {
         guard let kind = LayoutKind(of: word) else { return nil }
@@ -115,8 +120,8 @@ struct Layout {
         let stamps = [String(path), path + "/index.json"].map { FileStatus.stamp(of: $0) }
         var folder = ""
         do throws(Errno) { folder = try Process.currentFolder() } catch {}
-        let key = ([word, rest.hasPrefix("/") ? "" : folder] + stamps).joined(separator: "\u{0}")
-        guard let reference = ImageReference(ImageReference.madeUpPrefix + Places.key(key)) else { return nil }
+        key = EntryKey("layout", [word, rest.hasPrefix("/") ? "" : folder] + stamps)
+        guard let reference = ImageReference(ImageReference.madeUpName(key)) else { return nil }
         self.reference = reference
     }
 }

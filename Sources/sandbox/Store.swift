@@ -34,9 +34,12 @@ struct Store {
             guard status.kind == .regular else {
                 throw RunError("--layer \(quoted(path)) is neither a folder nor a tar file")
             }
-            let folder = places.setup + "/tar-" + Places.key(status.stamp) + "." + mode.rawValue
-            try lease.hold([folder]) { try manage.run(["__unpack-tar", path, folder, mode.rawValue]) }
-            return folder
+            let key = EntryKey("tar", [status.stamp, mode.rawValue])
+            let folder = places.setup(key)
+            try lease.hold([folder], key) {
+                try manage.run(["__unpack-tar", path, status.stamp, mode.rawValue, "--key=" + key.word])
+            }
+            return Places.setupTree(folder)
         }
     }
 
@@ -50,10 +53,14 @@ struct Store {
     ) throws -> [String] {
         if policy.setup.commands.isEmpty || policy.explain != nil { return [] }
         let layers = policy.layers.map { $0 + "=" + FileStatus.stamp(of: $0) }
-        let identity = [identity(of: source), mode.rawValue] + layers + policy.setup.words
-        let folder = places.setup + "/" + Places.key(identity.joined(separator: "\u{0}"))
-        try lease.hold([folder], mark: "/done") {
-            var words = ["__setup", folder, "--id-map", mode.rawValue, "--network", policy.setup.network.rawValue]
+        let lists = [identity(of: source), layers, policy.setup.words]
+        let identity = [mode.rawValue] + lists.flatMap { [String($0.count)] + $0 }
+        let key = EntryKey("set-up", identity)
+        let folder = places.setup(key)
+        try lease.hold([folder], key) {
+            var words = [
+                "__setup", "--key=" + key.word, "--id-map", mode.rawValue, "--network", policy.setup.network.rawValue,
+            ]
             if let unless = policy.setup.unless { words.append("--unless=" + unless) }
             for (distribution, command) in policy.setup.commands { words.append("--on=\(distribution)=\(command)") }
             for layer in policy.layers { words += ["--layer", layer] }
@@ -61,19 +68,19 @@ struct Store {
             for folder in source.folders { words += ["--lower", folder] }
             try manage.run(words + ["--", given])
         }
-        return Files.isAccessible(folder + "/upper", 0) ? [folder + "/upper"] : []
+        let tree = Places.setupTree(folder)
+        return Files.isAccessible(tree, 0) ? [tree] : []
     }
 
     /// What changes when the root does: digests of an image, the package databases of a folder or of this machine.
-    private func identity(of source: RootSource) -> String {
+    private func identity(of source: RootSource) -> [String] {
         let databases = [
             "/etc/os-release", "/usr/bin", "/lib/apk/db/installed", "/var/lib/dpkg/status", "/var/lib/rpm",
         ]
         switch source {
-        case .host: return databases.map { FileStatus.stamp(of: $0) }.joined(separator: " ")
-        case .folder(let path):
-            return ([path] + databases.map { FileStatus.stamp(of: path + $0) }).joined(separator: " ")
-        case .image(_, let layers): return layers.joined(separator: " ")
+        case .host: return databases.map { FileStatus.stamp(of: $0) }
+        case .folder(let path): return [path] + databases.map { FileStatus.stamp(of: path + $0) }
+        case .image(_, let layers): return layers
         }
     }
 
@@ -132,32 +139,40 @@ struct Store {
 final class Lease {
     private let places: Places
     private var file: SharedDescriptor?
+    /// Bytes of it that are locked.
+    private var held: Set<Int64> = []
 
     init(_ places: Places) { self.places = places }
 
     /// Holds layers that are there; those that are not are made first, which needs them not to be held.
-    /// - Parameter mark: what is in a layer's folder once it is whole.
-    func hold(_ layers: [String], mark: String = "", make: () throws -> Void) throws {
+    /// - Parameter key: what a layer's folder has to be of, where it has a key in it.
+    func hold(_ layers: [String], _ key: EntryKey? = nil, make: () throws -> Void) throws {
         do {
-            if try hold(layers, mark) { return }
+            if try hold(layers, key) { return }
             try make()
-            if try hold(layers, mark) { return }
+            if try hold(layers, key) { return }
         } catch let error as Errno {
             throw RunError("can't lock layers of the store \(quoted(places.data)): \(error)")
         }
         throw RunError("a layer of the store was removed while it was to be used; try again")
     }
 
-    private func hold(_ layers: [String], _ mark: String) throws(Errno) -> Bool {
+    private func hold(_ layers: [String], _ key: EntryKey?) throws(Errno) -> Bool {
         let file = try opened()
-        for layer in layers {
-            try file.descriptor.lockByte(at: Places.lockOffset(of: layer), exclusive: false, wait: true)
-        }
-        for layer in layers where !Files.isAccessible(layer + mark, 0) {
-            for layer in layers { try file.descriptor.unlockByte(at: Places.lockOffset(of: layer)) }
+        let offsets = Set(layers.map { Places.lockOffset(of: $0) })
+        for offset in offsets { try file.descriptor.lockByte(at: offset, exclusive: false, wait: true) }
+        for layer in layers where !isThere(layer, key) {
+            // A byte may stand for a layer that was held before, too.
+            for offset in offsets.subtracting(held) { try file.descriptor.unlockByte(at: offset) }
             return false
         }
+        held.formUnion(offsets)
         return true
+    }
+
+    private func isThere(_ layer: String, _ key: EntryKey?) -> Bool {
+        guard let key else { return Files.isAccessible(layer, 0) }
+        return OwnFile.read(Places.setupKey(layer)) == key.encoded
     }
 
     private func opened() throws(Errno) -> SharedDescriptor {

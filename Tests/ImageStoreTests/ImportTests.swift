@@ -388,10 +388,26 @@ struct ImportTests {
         var tar = TarWriter()
         tar.file("opt/tool", "x")
         let file = try world.write("layer.tar", tar.finished)
-        let folder = world.places.setup + "/tar-1.single"
-        try world.store.unpackTar(file, into: folder, mode: .single)
-        #expect(Files.text(folder + "/opt/tool") == "x")
-        #expect(try world.sh("ls -A '\(world.places.setup)'") == "tar-1.single\n")
+        let key = EntryKey("tar", ["1", "single"])
+        let stamp = FileStatus.stamp(of: file)
+        let folder = world.places.setup(key)
+        func tool() -> String? { Files.text(Places.setupTree(folder) + "/opt/tool") }
+        try world.store.unpackTar(file, stamp: stamp, as: key, mode: .single)
+        #expect(tool() == "x")
+        #expect(try world.sh("ls -A '\(world.places.setup)'") == key.name + "\n")
+        // What is there is not made again, unless it is something else's.
+        try world.sh("echo own >'\(Places.setupTree(folder))/opt/tool'")
+        try world.store.unpackTar(file, stamp: stamp, as: key, mode: .single)
+        #expect(tool() == "own\n")
+        try Files.replace(Places.setupKey(folder), with: EntryKey("tar", ["2", "single"]).encoded)
+        try world.store.unpackTar(file, stamp: stamp, as: key, mode: .single)
+        #expect(tool() == "x")
+        // Another file than the one that the key is of.
+        let other = EntryKey("tar", ["3", "single"])
+        #expect(throws: ImageStoreError.changedArchive(file)) {
+            try world.store.unpackTar(file, stamp: "1:2:3:4:5", as: other, mode: .single)
+        }
+        #expect(!Files.isAccessible(world.places.setup(other), 0))
     }
 
     @Test func theNextImportRemovesWhatAKilledOneLeft() throws {

@@ -61,12 +61,19 @@ struct ManageTests {
         #expect(!overview.contains("__"))
     }
 
+    private static let key = EntryKey("profile", ["any"])
+
+    private static func settings(_ name: String, _ output: String) -> [String] {
+        ["__settings", "--key=" + key.word, name, output]
+    }
+
     @Test func writesSettingsForTheLauncher() throws {
         let world = try World()
         try world.writeUser("mine", "extends = \"default\"\nhostname = \"h\"")
         let output = world.root + "/cache/deep/mine"
-        #expect(try manage(["__settings", "mine", output], in: world).status == 0)
-        let file = try #require(SettingsFile(encoded: try Files.read(output)))
+        #expect(try manage(Self.settings("mine", output), in: world).status == 0)
+        let entry = try #require(Self.key.content(of: try Files.read(output)))
+        let file = try #require(SettingsFile(encoded: entry))
         #expect(file.settings.last == Setting(.hostname, "h", .profile("mine")))
         #expect(file.dependencies.contains { $0.path == world.project + "/.sandbox" && $0.stamp == "-" })
         #expect(try FileStatus.of(world.root + "/cache").permissions == 0o700)
@@ -75,7 +82,7 @@ struct ManageTests {
     @Test func writesNothingForABadProfile() throws {
         let world = try World()
         try world.writeUser("bad", "\nnework = \"none\"")
-        let outcome = try manage(["__settings", "bad", world.root + "/out"], in: world)
+        let outcome = try manage(Self.settings("bad", world.root + "/out"), in: world)
         #expect(outcome.status == 125)
         let place = world.places.userProfiles + "/bad.toml:2"
         #expect(
@@ -121,7 +128,7 @@ struct ManageTests {
     @Test func trustIsGivenShownAndTakenBack() throws {
         let world = try World()
         try world.writeProject("open", "network = \"host\"")
-        let settings = ["__settings", "open", world.root + "/out"]
+        let settings = Self.settings("open", world.root + "/out")
         #expect(try manage(settings, in: world).status == 125)
         #expect(try manage(["profile", "check", "open"], in: world).output.contains("not trusted yet"))
         let trusting = try manage(["profile", "trust", "open"], in: world)
