@@ -156,6 +156,11 @@ extension Denial {
             return Remedy(
                 settings: [(.tmpfs, observation.texts[2])], note: "or --nested, and mount in a user namespace")
         }
+        // AF_PACKET
+        if call == "socket", observation.argument.map({ UInt32(truncatingIfNeeded: $0) }) == 17 {
+            return Remedy(
+                settings: [(.capAdd, "cap_net_raw")], note: "which opens raw sockets on the network that is shown")
+        }
         guard let group else { return Remedy(settings: [(.allow, call)]) }
         switch group.name {
         case "namespaces": return Remedy(settings: [(.nested, "true")])

@@ -93,7 +93,8 @@ public struct CallGroup: Sendable {
             "clock", "clock_settime settimeofday", "the machine's clock, where root starts the sandbox", isForRoot: true
         ),
         CallGroup(
-            "ptrace", "ptrace process_vm_readv process_vm_writev kcmp pidfd_getfd process_madvise",
+            "ptrace",
+            "ptrace process_vm_readv process_vm_writev kcmp pidfd_getfd process_madvise migrate_pages move_pages",
             "looking into and changing processes of the same sandbox; those outside have no id inside"),
         CallGroup(
             "terminal-injection", requests(0x5412, 0x541c),  // TIOCSTI, TIOCLINUX
@@ -112,6 +113,10 @@ public struct CallGroup: Sendable {
             isDangerous: true, isForRoot: true),
         CallGroup("log", "syslog", "the kernel's log, which may tell where it lies in memory", isForRoot: true),
         CallGroup(
+            "netlink", [AllowedCall("socket", argument: (0, 16))],  // AF_NETLINK
+            "netlink sockets of all protocols: with the host's network they tell of its processes, devices and audit",
+            isDangerous: true),
+        CallGroup(
             "sockets", "socket socketpair", "sockets of all families: AF_VSOCK reaches the host, AF_ALG the kernel",
             isDangerous: true),
         CallGroup(
@@ -125,7 +130,7 @@ public struct CallGroup: Sendable {
     /// where there is neither. A group comes before a call of the same name.
     public static func calls(of name: String) -> [AllowedCall]? {
         if let group = all.first(where: { $0.name == name }) { return group.calls }
-        return SystemCallNames.all.contains(name) ? [AllowedCall(name)] : nil
+        return SystemCallNames.contains(name) ? [AllowedCall(name)] : nil
     }
 
     /// The groups that `--nested` opens: what a sandbox needs to make another.

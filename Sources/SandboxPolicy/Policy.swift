@@ -200,8 +200,7 @@ public struct Policy: Equatable, Sendable {
 
     private func checkSystemCalls() throws(PolicyError) {
         if systemCalls.isEmpty { return }
-        let known = Set(SystemCallNames.all)
-        for setting in settings where setting.option == .syscalls && !known.contains(setting.value) {
+        for setting in settings where setting.option == .syscalls && !SystemCallNames.contains(setting.value) {
             throw PolicyError(
                 setting, "no such system call" + Nearest.suggestion(setting.value, among: SystemCallNames.all))
         }

@@ -10,10 +10,13 @@ public import BPF
 import SandboxPolicy
 
 extension FilterProfile {
-    /// Compiles this profile for one target. Names that libseccomp does not know, or that this machine's system call
-    /// table lacks, are passed over: the default decides them.
+    /// Compiles this profile for one target. Names of calls that this machine lacks are passed over: the default decides
+    /// them, which `warnings(for:)` tells of.
+    /// - Throws: also where such a name would be left open in silence.
     public func compiled(for target: FilterTarget) throws(FilterError) -> FilterProgram {
+        try checkConditions()
         let decisions = try CallDecisions(self, for: target)
+        if let name = decisions.leftOpen.first { throw .leftOpen(name) }
         let exceptions = decisions.calls.filter { $0.value.always != nil && !$0.value.conditional.isEmpty }
         let main = try FilterContext(default: decisions.defaultAction.rawValue)
         for (name, decision) in decisions.calls.sorted(by: { $0.key < $1.key }) {
@@ -47,7 +50,7 @@ extension FilterProfile {
         for name in names {
             guard let opened = CallGroup.calls(of: name) else { throw .unknownOpening(name) }
             // Of a group, a machine may lack a call; a call asked for by its own name must not be passed over.
-            if opened == [AllowedCall(name)], !FilterContext.knows(name) { throw .unknownOpening(name) }
+            if opened == [AllowedCall(name)], NamedCall(name).number == nil { throw .unknownOpening(name) }
             for call in opened where !calls.contains(call) { calls.append(call) }
         }
         if calls.isEmpty { return nil }

@@ -34,13 +34,10 @@ struct FilterContext: ~Copyable {
         if answer < 0 { throw .notCompiled(Errno(-answer)) }
     }
 
-    /// Whether this machine has a call of that name, and libseccomp knows it.
-    static func knows(_ name: String) -> Bool { seccomp_syscall_resolve_name(name) >= 0 }
-
-    /// Adds a rule (seccomp_rule_add(3)), or nothing where there is no call of that name here.
+    /// Adds a rule (seccomp_rule_add(3)), or nothing where there is no call of that name here. The rule is for a number,
+    /// so libseccomp need not know the call.
     func add(_ name: String, _ condition: [FilterProfile.Comparison], _ action: FilterAction) throws(FilterError) {
-        let number = seccomp_syscall_resolve_name(name)
-        guard number >= 0 else { return }
+        guard let number = NamedCall(name).number.map(Int32.init) else { return }
         let comparisons = condition.map(\.libseccomp)
         let answer = seccomp_rule_add_array(raw, action.rawValue, number, UInt32(comparisons.count), comparisons)
         if answer < 0 { throw .refusedRule(call: name, Errno(-answer)) }

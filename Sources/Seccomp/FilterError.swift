@@ -11,6 +11,10 @@ public enum FilterError: Error, Equatable {
     case invalid(place: String, reason: String)
     /// Everything is allowed and no rule takes anything back.
     case filtersNothing
+    /// A rule refuses a call that nobody knows, where everything without a rule is allowed.
+    case leftOpen(String)
+    /// A rule depends on a capability or an architecture that nobody knows, and lets more pass by it.
+    case unknownCondition(kind: String, String)
     /// Two rules decide the same call on the same condition, each in its own way.
     case contradiction(call: String)
     /// `--allow` names neither a group nor a call that this machine has.
@@ -32,10 +36,17 @@ extension FilterError: CustomStringConvertible {
             place.isEmpty ? reason : "\(place): \(reason)"
         case .filtersNothing:
             "it allows everything and has no rules; list what it refuses under \"syscalls\", or say --seccomp none"
+        case .leftOpen(let call):
+            "it refuses \(quoted(call)), which is no system call that is known here, and would stay open"
+                + (Nearest.suggestion(call, among: SystemCallNames.all).isEmpty
+                    ? "; take it out, or update sandbox" : Nearest.suggestion(call, among: SystemCallNames.all))
+        case .unknownCondition(let kind, let word):
+            "a rule depends on the \(kind) \(quoted(word)), which is not known here, and more would be open for it; "
+                + "correct it"
         case .contradiction(let call):
             "two rules decide \(quoted(call)) differently on the same condition; remove one of them"
         case .unknownOpening(let name):
-            "--allow \(quoted(name)): no such system call on this machine, or libseccomp does not know it yet"
+            "--allow \(quoted(name)): no such system call on this machine"
         case .refusedRule(let call, let errno):
             "libseccomp refuses the rule for \(quoted(call)): \(errno); look at its \"args\""
         case .notCompiled(let errno):

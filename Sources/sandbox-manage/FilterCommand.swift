@@ -20,6 +20,7 @@ struct FilterCommand: ParsableCommand {
     var allow: [String] = []
     @ArgumentParser.Option(help: "a call that is not refused, where all others are; any number of times")
     var only: [String] = []
+    @ArgumentParser.Flag(help: "say nothing of names that match no call") var quiet = false
 
     func run() throws {
         // Before the compiling: a part of the compiler that is replaced meanwhile is noticed afterwards.
@@ -52,7 +53,12 @@ struct FilterCommand: ParsableCommand {
             kernel: KernelVersion(major: source.kernel.major, minor: source.kernel.minor), emulateRoot: emulateRoot,
             allowed: allow, only: only)
         do throws(FilterError) {
-            return (source, try FilterProfile(json: content).compiled(for: target))
+            let profile = try FilterProfile(json: content)
+            let program = try profile.compiled(for: target)
+            for warning in quiet ? [] : try profile.warnings(for: target) {
+                Invocation.say("the filter \(quoted(file)): \(warning)")
+            }
+            return (source, program)
         } catch {
             throw .bad(file, error)
         }

@@ -109,6 +109,7 @@ struct Store {
             let names = policy.capabilities.members.map { "\($0)" }.joined(separator: ",")
             var words = ["__filter", file, path, "--caps", names]
             if isInstalled { words.append("--by-stamp") }
+            if policy.quiet { words.append("--quiet") }
             if source.emulateRoot { words.append("--emulate-root") }
             for name in source.allowed { words += ["--allow", name] }
             for name in source.only { words += ["--only", name] }

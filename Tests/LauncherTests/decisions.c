@@ -26,8 +26,9 @@ enum { ASKED = 999, NUMBERS = 601, X32 = 0x40000000 };
 // What rules look at: CLONE_… flags, personalities, socket families with type and protocol, requests of terminals.
 static const unsigned long patterns[][3] = {
     {0}, {17}, {0x10000000}, {0x3d0f00}, {0x20000}, {1, 1, 0}, {2, 1, 0}, {8}, {10, 2, 0}, {16, 3, 0}, {16, 3, 9},
-    {16, 3, 12}, {17, 3, 0}, {31}, {38, 5, 0}, {40, 1, 0}, {0x20008}, {0x40000}, {0xffffffff}, {~0ul}, {1ul << 32 | 1},
-    {0, 0x5412}, {0, 1ul << 32 | 0x5412}, {0, 0x541c}, {0, 0x5423}, {0, 0x5401},
+    {16, 3, 11}, {1ul << 32 | 16, 3, 1ul << 32 | 11}, {16, 3, 12}, {17, 3, 0}, {31}, {38, 5, 0}, {40, 1, 0}, {0x20008},
+    {0x40000}, {0xffffffff}, {~0ul}, {1ul << 32 | 1}, {0, 0x5412}, {0, 1ul << 32 | 0x5412}, {0, 0x541c}, {0, 0x5423},
+    {0, 0x5401},
 };
 enum { PATTERNS = sizeof patterns / sizeof *patterns };
 

@@ -71,13 +71,67 @@ struct DefaultFilterTests {
 
     @Test(
         arguments: [
-            (1, allow), (2, allow), (10, allow), (16, allow), (17, allow),
-            (40, refused), (38, refused), (31, refused), (44, refused), (0, refused),
+            (1, allow), (2, allow), (10, allow), (16, allow), (17, noFamily),
+            (40, noFamily), (38, noFamily), (31, noFamily), (44, noFamily), (0, noFamily), (43, noFamily),
         ] as [(UInt64, UInt32)])
     func opensSocketsOfFamiliesWithANamespace(_ family: UInt64, _ answer: UInt32) throws {
         let program = try defaultProgram()
         #expect(try program.verdict(on: SystemCall("socket", family, 1, 0)) == answer)
         #expect(try program.verdict(on: SystemCall("socket", family | Self.high, 1, 0)) == answer)
+    }
+
+    @Test(arguments: ["default", "build", "strict"], 0...(31 as UInt64))
+    func protocolsOfNetlinkAreAList(_ filter: String, _ number: UInt64) throws {
+        let open: [String: [UInt64]] = ["default": [0, 4], "build": [0], "strict": []]
+        let withNetwork: [String: [UInt64]] = ["default": [0, 4, 6, 12, 16], "build": [0], "strict": []]
+        let all = target(CapabilitySet(Capability.allCases))
+        for (program, open) in [
+            (try installedProgram(filter), open[filter]), (try installedProgram(filter, for: all), withNetwork[filter]),
+        ] {
+            let answer = open?.contains(number) == true ? allow : noFamily
+            for type: UInt64 in [2, 3, 3 | 0x8_0800] {
+                #expect(try program.verdict(on: SystemCall("socket", 16, type, number)) == answer)
+                // The kernel looks at 32 bits of each.
+                let call = SystemCall("socket", 16 | Self.high, type | Self.high, number | Self.high)
+                #expect(try program.verdict(on: call) == answer)
+            }
+        }
+    }
+
+    @Test(arguments: ["default", "build", "strict"])
+    func familiesOfPairsAreAList(_ filter: String) throws {
+        let program = try installedProgram(filter)
+        for family in 0...(60 as UInt64) {
+            let answer = family == 1 ? allow : noFamily
+            #expect(try program.verdict(on: SystemCall("socketpair", family, 1, 0)) == answer)
+            #expect(try program.verdict(on: SystemCall("socketpair", family | Self.high, 1, 0)) == answer)
+        }
+    }
+
+    @Test func packetsAreForThoseWithTheCapability() throws {
+        let raw = target(CapabilitySet([.cap_net_raw]))
+        for (filter, answer) in [("default", allow), ("build", noFamily), ("strict", noFamily)] {
+            #expect(try installedProgram(filter, for: raw).verdict(on: SystemCall("socket", 17, 3, 0)) == answer)
+        }
+        let without = target(CapabilitySet([.cap_chown]))
+        #expect(try defaultProgram(for: without).verdict(on: SystemCall("socket", 17, 3, 0)) == noFamily)
+        #expect(try defaultProgram(for: without).verdict(on: SystemCall("chroot")) == refused)
+    }
+
+    @Test(arguments: [
+        ("kcmp", refused), ("pidfd_getfd", refused), ("process_madvise", refused), ("migrate_pages", refused),
+        ("move_pages", refused), ("vmsplice", refused), ("listns", refused), ("file_getattr", unknown),
+        ("file_setattr", unknown), ("lsm_get_self_attr", unknown), ("lsm_set_self_attr", unknown),
+        ("lsm_list_modules", unknown), ("set_mempolicy_home_node", unknown), ("mbind", allow), ("statmount", allow),
+        ("setxattrat", allow), ("mseal", allow), ("uretprobe", allow),
+    ])
+    func decidesWhatOtherEnginesDecideOtherwise(_ name: String, _ answer: UInt32) throws {
+        for filter in ["default", "build"] {
+            #expect(try installedProgram(filter).verdict(on: SystemCall(name, 0, 0, 0)) == answer, "\(filter)")
+        }
+        if answer != allow {
+            #expect(try installedProgram("strict").verdict(on: SystemCall(name, 0, 0, 0)) == refused)
+        }
     }
 
     @Test(

@@ -48,7 +48,7 @@ struct InstalledFilterTests {
         python.waitUntilExit()
         #expect(python.terminationStatus == 0)
         #expect(
-            said == "getpid=0 unshare=1 setuid=0 unknown=38 x32=1 clone3=38 vsock=1 unix=0 TIOCSTI=1 "
+            said == "getpid=0 unshare=1 setuid=0 unknown=38 x32=1 clone3=38 vsock=97 unix=0 TIOCSTI=1 "
                 + "uid=\(LinuxSystem.Process.realUser) child=7\n")
     }
 }

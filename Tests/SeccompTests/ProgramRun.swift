@@ -1,14 +1,13 @@
 // A compiled filter, asked about calls by name without being installed.
 
 import BPF
-import CSeccomp
+import SandboxPolicy
 
 extension SystemCall {
     /// - Parameter name: a call of x86_64's table.
     init(_ name: String, _ arguments: UInt64...) {
         self.init(
-            number: UInt32(bitPattern: seccomp_syscall_resolve_name_arch(0xc000_003e, name)),
-            architecture: 0xc000_003e, arguments)
+            number: SystemCallTable.x86_64.number(of: name) ?? .max, architecture: 0xc000_003e, arguments)
     }
 }
 

@@ -8,6 +8,8 @@ import Seccomp
 let allow = FilterAction.allow.rawValue
 let refused = FilterAction.errno(1).rawValue
 let unknown = FilterAction.errno(38).rawValue
+/// EAFNOSUPPORT: how sockets are refused.
+let noFamily = FilterAction.errno(97).rawValue
 
 enum Checkout {
     static let top = String(#filePath.dropLast("/Tests/SeccompTests/World.swift".count))
