@@ -72,6 +72,13 @@ extension Descriptor {
         Descriptor(owning: try call { unsafe sb_open(path, flags.rawValue | O_CLOEXEC, mode) })
     }
 
+    /// The same where no link is on the way; else it throws ELOOP.
+    public static func openWithoutLinks(_ path: String, _ flags: OpenFlags) throws(Errno) -> Descriptor {
+        let wanted = UInt64(UInt32(bitPattern: flags.rawValue | O_CLOEXEC))
+        let resolve: Resolve = [.noSymlinks, .noMagicLinks]
+        return Descriptor(owning: try call { unsafe sb_openat2(AT_FDCWD, path, wanted, 0, resolve.rawValue) })
+    }
+
     /// Opens `path` as seen from this folder, no further than `resolve` lets it lead (openat2(2)).
     public borrowing func open(
         _ path: String, _ flags: OpenFlags, mode: mode_t = 0o644, resolve: Resolve

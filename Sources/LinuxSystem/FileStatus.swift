@@ -59,14 +59,6 @@ public struct FileStatus: Sendable, Equatable {
     /// The permission bits, with set-user-id, set-group-id and sticky.
     public var permissions: mode_t { mode & 0o7777 }
 
-    /// Why someone else than this user and root may change it, or nil where nobody may.
-    public var stranger: String? {
-        if owner != Process.effectiveUser, owner != 0 { return "belongs to user \(owner)" }
-        // A group of the user's own (umask 002) is nobody else.
-        let ownGroup = owner == Process.effectiveUser && group == Process.effectiveGroup
-        return permissions & 0o002 != 0 || (permissions & 0o020 != 0 && !ownGroup) ? "can be written by others" : nil
-    }
-
     /// True for the same file at the same moment: what a cache compares. Changes with content, mode and owner.
     public var stamp: String { "\(device):\(inode):\(size):\(modified):\(changed)" }
 
@@ -87,11 +79,6 @@ extension FileStatus {
         var status = stat()
         try call { unsafe lstat(path, &status) }
         return FileStatus(status)
-    }
-
-    /// `stranger` of what `path` leads to; nil also where there is nothing to see.
-    public static func stranger(of path: String) -> String? {
-        do { return try of(path).stranger } catch { return nil }
     }
 
     /// `stamp` of what `path` leads to, or `-` where there is nothing to see.

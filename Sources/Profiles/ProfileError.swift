@@ -48,7 +48,7 @@ extension ProfileError: CustomStringConvertible {
         case .unreadable(let file, let errno):
             "profile \(quoted(file)) can't be read: \(errno)"
         case .notOwned(let file, let reason):
-            "profile \(quoted(file)) is refused: \(reason)"
+            "profile \(quoted(file)) is refused: it \(escaped(reason)); make it yours alone, or copy it to a folder that is"
         case .syntax(let place, let column, let message):
             "profile \(quoted(place.profile)) (\(escaped(place.file)):\(place.line):\(column)) is not TOML: "
                 + escaped(message)

@@ -101,37 +101,17 @@ enum ProfileFiles {
     /// - Throws: `unreadable` and `notOwned`.
     static func read(_ path: String, user: UInt32?) throws(ProfileError) -> [UInt8] {
         do {
-            guard let file = try Descriptor.openRegular(path) else { return [] }
-            let status = try file.status()
-            if let user,
-                let reason = refusal(
-                    owner: status.owner, group: status.group, permissions: status.permissions, user: user,
-                    userGroup: Process.effectiveGroup)
-            {
-                throw ProfileError.notOwned(path, reason)
-            }
-            return try file.readAll(limit: limit)
-        } catch let error as ProfileError {
-            throw error
+            guard let user else { return try Files.read(path, limit: limit) }
+            var ownership = Ownership(user: user)
+            return try ownership.openRegular(path)?.readAll(limit: limit) ?? []
+        } catch Disbelief.failed(let error) {
+            throw .unreadable(path, error)
+        } catch let error as Disbelief {
+            throw .notOwned(path, error.reason(of: path))
         } catch let error as Errno {
             throw .unreadable(path, error)
         } catch {
             throw .unreadable(path, .invalid)
         }
-    }
-
-    /// Why a file can't be believed, or nil.
-    static func refusal(
-        owner: UInt32, group: UInt32, permissions: UInt32, user: UInt32, userGroup: UInt32
-    ) -> String? {
-        guard owner == user || owner == 0 else {
-            return "it belongs to user \(owner); copy it to a file of your own"
-        }
-        // A group of the user's own (umask 002) is no one else.
-        let ownGroup = owner == user && group == userGroup
-        if permissions & 0o002 != 0 || (permissions & 0o020 != 0 && !ownGroup) {
-            return "others can write it; say chmod go-w on it"
-        }
-        return nil
     }
 }

@@ -19,7 +19,8 @@ public struct ProfileTrust: Sendable {
     public func state(of file: String, content: [UInt8]) -> State {
         let head = Words.join([Self.signature, file])
         do {
-            let record = try Files.read(record(of: file), limit: 2 << 20)
+            var ownership = Ownership()
+            let record = try ownership.openRegular(record(of: file), .noFollow)?.readAll(limit: 2 << 20) ?? []
             guard record.starts(with: head) else { return .unknown }
             return record.dropFirst(head.count).elementsEqual(content) ? .trusted : .changed
         } catch {

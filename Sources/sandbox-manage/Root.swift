@@ -127,8 +127,11 @@ struct Surroundings {
         places = Places(
             home: home, dataHome: Process.environment("XDG_DATA_HOME"),
             cacheHome: Process.environment("XDG_CACHE_HOME"), configHome: Process.environment("XDG_CONFIG_HOME"))
+        var ownership = Ownership()
         for folder in believingAll ? [] : places.all {
-            if let reason = FileStatus.stranger(of: folder) { throw .foreign(Places.refusal(folder, reason)) }
+            if let stranger = ownership.stranger(of: folder) {
+                throw .foreign(Places.refusal(folder, stranger.reason(of: folder)))
+            }
         }
         let executable: String
         do { executable = try Process.ownExecutable() } catch { throw .noExecutable(error) }

@@ -24,13 +24,6 @@ struct Manage {
             cacheHome: Process.environment("XDG_CACHE_HOME"), configHome: Process.environment("XDG_CONFIG_HOME"))
     }
 
-    /// Refuses to work with folders of this program's that others could fill.
-    func checkPlaces() throws(RunError) {
-        for folder in places.all {
-            if let reason = FileStatus.stranger(of: folder) { throw RunError(Places.refusal(folder, reason)) }
-        }
-    }
-
     /// `HOME`, or what passwd(5) says where that is not an absolute path.
     private static var home: String {
         if let home = Process.environment("HOME"), home.hasPrefix("/") { return home }

@@ -32,16 +32,24 @@ struct ProfileCache {
     }
 }
 
-/// Files of caches and store: believed only where nobody else can have written them.
+/// Files of caches and store: believed only where nobody else can have written them or put them there.
 enum OwnFile {
+    /// What this process has looked at already. The launcher has no threads.
+    nonisolated(unsafe) private static var ownership = Ownership()
+
     static func read(_ path: String) -> [UInt8]? {
-        do throws(Errno) {
-            let file = try Descriptor.open(path, [.readOnly, .noFollow, .nonBlocking])
-            let status = try file.status()
-            guard status.owner == Process.effectiveUser, status.permissions & 0o022 == 0, status.kind == .regular else {
-                return nil
-            }
+        do {
+            guard let file = try ownership.openRegular(path, .noFollow) else { return nil }
             return try file.readAll(limit: 16 << 20)
         } catch { return nil }
+    }
+
+    /// Refuses to work with folders of this program's that others could fill.
+    static func check(_ places: Places) throws(RunError) {
+        for folder in places.all {
+            if let stranger = ownership.stranger(of: folder) {
+                throw RunError(Places.refusal(folder, stranger.reason(of: folder)))
+            }
+        }
     }
 }

@@ -12,7 +12,7 @@ enum Start {
             if !manage.isSealed { try seal(manage) }
             let line = try CommandWords(Array(words.dropFirst(2)))
             if line.help { manage.replaceThisProcess([words[0], "help", verb.rawValue]) }
-            try manage.checkPlaces()
+            try OwnFile.check(manage.places)
             return try Run(verb, line, offset: 2, manage).run()
         } catch is Errno where Files.isCurrentFolderGone {
             Message.error("the current folder has been removed; change to one that is there")

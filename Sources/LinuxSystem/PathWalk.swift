@@ -1,0 +1,49 @@
+// A path taken name by name, with the links on the way read and not followed: for whoever has to look at each step.
+
+/// Follow it with `next`, and with `follow` where what was found is a link (path_resolution(7)).
+public struct PathWalk {
+    /// Where it stands, without links; empty for the root.
+    public private(set) var place = ""
+    private var folder = ""
+    /// The names to come, the next one last.
+    private var rest: [Substring]
+    private var links = 0
+
+    /// - Parameter path: absolute.
+    public init(_ path: String) { rest = Self.names(path) }
+
+    private static func names(_ path: String) -> [Substring] {
+        path.split(separator: "/").filter { $0 != "." }.reversed()
+    }
+
+    public var isRoot: Bool { place.isEmpty }
+
+    /// Whether nothing follows the place where it stands.
+    public var isAtEnd: Bool { rest.isEmpty }
+
+    /// Goes to the next name; false at the end of the path.
+    public mutating func next() -> Bool {
+        guard let name = rest.popLast() else { return false }
+        folder = place
+        if name == ".." {
+            folder = Self.above(place)
+            place = folder
+        } else {
+            place += "/" + name
+        }
+        return true
+    }
+
+    /// Goes on with what the link at this place holds.
+    /// - Throws: ELOOP after forty links, as the kernel does.
+    public mutating func follow(_ target: String) throws(Errno) {
+        links += 1
+        guard links <= 40 else { throw .loop }
+        place = target.hasPrefix("/") ? "" : folder
+        rest += Self.names(target)
+    }
+
+    private static func above(_ place: String) -> String {
+        place.lastIndex(of: "/").map { String(place[..<$0]) } ?? ""
+    }
+}
