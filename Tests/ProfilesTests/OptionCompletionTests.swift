@@ -11,7 +11,7 @@ struct OptionCompletionTests {
 
     @Test(arguments: [
         (["--net"], ["--network"]),
-        (["--network", ""], ["none", "host"]),
+        (["--network", ""], ["none", "user", "host"]),
         (["--network", "h"], ["host"]),
         (["--network=h"], ["--network=host"]),
         (["--profile", "b"], ["build"]),

@@ -72,7 +72,7 @@ struct ProfileReaderTests {
         ("timeout = 0", 1, "timeout must be more than 0 seconds"),
         ("network = \"hots\"", 1, "network can't be \"hots\"; did you mean host?"),
         ("id-map = \"xxxxxx\"", 1, "id-map can't be \"xxxxxx\"; it is one of auto, single, range"),
-        ("[setup]\nnetwork = \"lan\"", 2, "setup-network can't be \"lan\"; it is one of none, host"),
+        ("[setup]\nnetwork = \"lan\"", 2, "setup-network can't be \"lan\"; it is one of none, user, host"),
         ("hostname = \"a\\u0000b\"", 1, "a value of hostname holds a NUL character"),
         ("profile = \"a\"", 1, "profile can be said on the command line only; a profile says extends = \"NAME\""),
         ("quiet = true", 1, "quiet can be said on the command line only"),
