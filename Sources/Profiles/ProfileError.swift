@@ -73,7 +73,7 @@ extension ProfileError: CustomStringConvertible {
             ? "has changed since it was trusted"
             : opens.isEmpty
                 ? "comes from the project and takes the place of a profile of yours"
-                : "comes from the project and opens the sandbox (\(escaped(opens.joined(separator: ", "))))"
+                : "comes from the project and opens or steers the sandbox (\(escaped(opens.joined(separator: ", "))))"
         return "profile \(quoted(name)) (\(escaped(file))) \(why); read it, then say "
             + "`sandbox profile trust \(escaped(name))`"
     }

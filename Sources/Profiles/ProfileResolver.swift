@@ -173,7 +173,7 @@ private struct Walk {
         var opening: [Profile.Line] = []
         for base in profile.extends { opening += try visit(try find(base.word, from: found)) }
         open.removeLast()
-        opening += profile.lines.filter(\.setting.opens)
+        opening += profile.lines.filter { $0.setting.opens(over: settings) }
         let member = ProfileMember(
             profile: profile, source: found.source, content: content, shadows: shadows(found), opening: opening,
             trust: found.source == .project ? resolver.trust.state(of: found.file, content: content) : .trusted)

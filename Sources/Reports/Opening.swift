@@ -83,7 +83,11 @@ public struct Openings: Sendable {
         case .env:
             return value.contains("=") ? nil : (.low, "is told this variable of yours")
         case .envFile: return (.low, "is told the variables of this file")
-        case .setupUnless: return nil
+        case .entrypoint: return (.low, "runs this program, and hands it the words of the command")
+        case .command: return (.low, "runs this where the command line has no command")
+        case .idMap: return value == "single" ? (.low, "keeps your supplementary groups, and reads with them") : nil
+        // What a stranger may not choose for the user, and what opens nothing.
+        case .setupUnless, .pull, .platform, .workdir, .user, .readOnly, .reportDenied: return nil
         case .setup: return (.medium, "runs this once before the first use, and keeps what it leaves")
         case .setupNetwork:
             return value == "none" ? nil : (.medium, "has the network of this machine while it is set up")

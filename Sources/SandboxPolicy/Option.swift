@@ -59,6 +59,35 @@ public enum Place: Sendable, Equatable {
     case files
 }
 
+/// What a profile may say of an option that comes with a project and that the user does not trust: such a profile is a
+/// stranger's word, in a sandbox that the user may have opened on the command line. Each says why.
+public enum Untrusted: Sendable, Equatable {
+    /// What holds for a new option until somebody has thought about it: nothing.
+    case unexamined
+    case nothing(String)
+    /// These values, and no others.
+    case only([String], String)
+    case anything(String)
+
+    public func allows(_ value: String) -> Bool {
+        switch self {
+        case .unexamined, .nothing: false
+        case .only(let values, _): values.contains(value)
+        case .anything: true
+        }
+    }
+
+    /// One cell of docs/options.md.
+    public var text: String {
+        switch self {
+        case .unexamined: "no"
+        case .nothing(let why): "no: \(why)"
+        case .only(let values, let why): values.map { "`\($0)`" }.joined(separator: ", ") + ": \(why)"
+        case .anything(let why): "yes: \(why)"
+        }
+    }
+}
+
 /// What the help pages group options by.
 public enum OptionGroup: String, CaseIterable, Sendable {
     case root = "Root file system"
@@ -74,8 +103,8 @@ extension Option {
         public let argument: Argument
         public let combining: Combining
         public let place: Place
-        /// True where the option opens the sandbox: a profile of the project's must be trusted before it may say so.
-        public let needsTrust: Bool
+        /// What a project's profile may say of it before the user trusts that profile.
+        public let untrusted: Untrusted
         public let group: OptionGroup
         public let help: String
         /// The values it takes, where they can be listed: for completions and for the near one in an error.
@@ -86,11 +115,11 @@ extension Option {
 
     private static func make(
         _ argument: Argument, _ combining: Combining, _ group: OptionGroup, _ help: String,
-        place: Place = .everywhere, trust: Bool = false, choices: [String] = [], short: Character? = nil
+        place: Place = .everywhere, untrusted: Untrusted = .unexamined, choices: [String] = [], short: Character? = nil
     ) -> Description {
         Description(
-            argument: argument, combining: combining, place: place, needsTrust: trust, group: group, help: help,
-            choices: choices, short: short)
+            argument: argument, combining: combining, place: place, untrusted: untrusted, group: group,
+            help: help, choices: choices, short: short)
     }
 
     public var described: Description {
@@ -103,131 +132,166 @@ extension Option {
             Self.make(
                 .required("missing|always|never"), .last, .root,
                 "when an image is got from its registry: where it is not here, or always if it has changed, or never",
+                untrusted: .only(["never"], "asks nobody; any other may fetch another image than the one that is here"),
                 choices: PullChoice.allCases.map(\.rawValue))
         case .platform:
             Self.make(
                 .required("OS/ARCH[/VARIANT]"), .last, .root,
-                "the platform to get an image for (default: this machine's)")
+                "the platform to get an image for (default: this machine's)",
+                untrusted: .nothing("fetches another image under the name that other runs use"))
         case .layer:
             Self.make(
                 .required("PATH"), .append, .root,
-                "put a read-only layer, a folder or a tar file, over the image; the last given is on top", trust: true)
+                "put a read-only layer, a folder or a tar file, over the image; the last given is on top",
+                untrusted: .nothing("puts files of the host's over the image"))
         case .upper:
             Self.make(
                 .required("DIR|memory|disk"), .last, .root,
-                "where changes go: a folder that stays, memory, or disk that is dropped at the end", trust: true,
-                choices: ["memory", "disk"])
+                "where changes go: a folder that stays, memory, or disk that is dropped at the end",
+                untrusted: .only(["memory", "disk"], "dropped at the end, as without it"), choices: ["memory", "disk"])
         case .readOnly:
-            Self.make(.flag, .last, .root, "refuse every change to the root file system")
+            Self.make(
+                .flag, .last, .root, "refuse every change to the root file system",
+                untrusted: .only(["true"], "only closes"))
         case .name:
             Self.make(
                 .required("NAME"), .last, .root,
                 "keep the changes under this name, for `sandbox start`, `diff` and `rm`", place: .commandLine)
         case .bind:
             Self.make(
-                .required("SRC[:DST][:ro]"), .append, .view, "show a file or folder of the host inside", trust: true,
-                short: "v")
+                .required("SRC[:DST][:ro]"), .append, .view, "show a file or folder of the host inside",
+                untrusted: .nothing("shows files of the host's"), short: "v")
         case .tmpfs:
-            Self.make(.required("DST[:size=BYTES]"), .append, .view, "mount an empty folder in memory")
+            Self.make(
+                .required("DST[:size=BYTES]"), .append, .view, "mount an empty folder in memory",
+                untrusted: .anything("an empty folder, in memory that the command can take anyway"))
         case .mask:
-            Self.make(.required("PATH"), .append, .view, "hide a file or folder behind an empty one")
+            Self.make(
+                .required("PATH"), .append, .view, "hide a file or folder behind an empty one",
+                untrusted: .anything("only hides"))
         case .here:
             Self.make(
-                .flag, .last, .view, "show the current folder at its own path, writable, and start there", trust: true)
+                .flag, .last, .view, "show the current folder at its own path, writable, and start there",
+                untrusted: .only(["false"], "only closes; `true` shows files of the host's"))
         case .workdir:
-            Self.make(.required("PATH"), .last, .process, "the folder the command starts in", short: "w")
+            Self.make(
+                .required("PATH"), .last, .process, "the folder the command starts in",
+                untrusted: .nothing(
+                    "makes the user's own command work on another of the folders that the user has opened"), short: "w")
         case .env:
             Self.make(
                 .required("NAME[=VALUE]"), .append, .process,
-                "set a variable; without a value, hand on the caller's own", trust: true, short: "e")
+                "set a variable; without a value, hand on the caller's own",
+                untrusted: .nothing(
+                    "steers the user's own command: PATH, LD_PRELOAD; without a value it hands on the caller's"),
+                short: "e")
         case .envFile:
             Self.make(
                 .required("FILE"), .append, .process, "set the variables of a file, one NAME=VALUE on each line",
-                trust: true)
+                untrusted: .nothing("reads a file of the host's"))
         case .user:
             Self.make(
                 .required("NAME|UID[:GROUP|GID]"), .last, .process,
                 "who the command runs as inside (default: the image's)",
-                short: "u")
+                untrusted: .nothing("chooses whose rights the user's own command has inside"), short: "u")
         case .hostname:
-            Self.make(.required("NAME"), .last, .process, "the host name inside (default: sandbox)")
+            Self.make(
+                .required("NAME"), .last, .process, "the host name inside (default: sandbox)",
+                untrusted: .anything("a name that only the sandbox has"))
         case .entrypoint:
-            Self.make(.required("WORD"), .replace, .process, "the program that the command's words are handed to")
+            Self.make(
+                .required("WORD"), .replace, .process, "the program that the command's words are handed to",
+                untrusted: .nothing("runs another program than the user asked for, with all that the user has opened"))
         case .command:
             Self.make(
-                .required("WORD"), .replace, .process, "the words to run when the command line has none", place: .files)
+                .required("WORD"), .replace, .process, "the words to run when the command line has none", place: .files,
+                untrusted: .nothing("runs what the user did not ask for, with all that the user has opened"))
         case .network:
             Self.make(
                 .required("none|user|host"), .last, .isolation,
                 "none: a loopback of its own; user: what this machine reaches, by pasta, but not this machine's loopback; "
-                    + "host: the host's network",
-                trust: true, choices: NetworkChoice.allCases.map(\.rawValue))
+                    + "host: the host's network", untrusted: .only(["none"], "only closes"),
+                choices: NetworkChoice.allCases.map(\.rawValue))
         case .capAdd:
             Self.make(
                 .required("CAP|ALL"), .append, .isolation, "keep a capability inside the sandbox's own namespaces",
-                trust: true)
+                untrusted: .nothing("gives rights"))
         case .capDrop:
-            Self.make(.required("CAP|ALL"), .append, .isolation, "take a capability away")
+            Self.make(
+                .required("CAP|ALL"), .append, .isolation, "take a capability away",
+                untrusted: .anything("only takes rights away"))
         case .seccomp:
             Self.make(
                 .required("default|strict|build|none|FILE"), .last, .isolation,
-                "the filter for system calls: one that came with the program, or a file in OCI format", trust: true,
+                "the filter for system calls: one that came with the program, or a file in OCI format",
+                untrusted: .only(
+                    ["strict"], "the narrowest there is; any other may be wider than that of a profile it extends"),
                 choices: ["default", "strict", "build", "none"])
         case .allow:
             Self.make(
                 .required("GROUP|CALL"), .append, .isolation,
                 "let system calls through whatever the filter says: a group (docs/options.md lists them) or one call",
-                trust: true, choices: CallGroup.all.map(\.name))
+                untrusted: .nothing("opens system calls"), choices: CallGroup.all.map(\.name))
         case .nested:
             Self.make(
                 .flag, .last, .isolation,
                 "let the command make sandboxes of its own; /proc and /sys are shown unmasked",
-                trust: true)
+                untrusted: .only(["false"], "only closes"))
         case .landlock:
             Self.make(
                 .required("required|when-available|off"), .last, .isolation,
                 "Landlock's rules beside the mounts: changes beneath the sandbox's own root only, signals and abstract "
                     + "sockets among its own processes only (default: when-available)",
-                trust: true, choices: ProtectionChoice.allCases.map(\.rawValue))
+                untrusted: .only(["required"], "only closes; any other may be less than a profile it extends asks for"),
+                choices: ProtectionChoice.allCases.map(\.rawValue))
         case .tcpConnect:
             Self.make(
                 .required("PORT|none"), .append, .isolation,
                 "connect to this TCP port, at any address, and to no others but those given likewise; none takes back "
                     + "all given before (default: any). UDP, so also asking for names, stays as --network has it",
-                trust: true, choices: ["none"])
+                untrusted: .only(["none"], "only closes"), choices: ["none"])
         case .tcpBind:
             Self.make(
                 .required("PORT|none"), .append, .isolation,
                 "bind this TCP port and no others but those given likewise; none takes back all given before "
-                    + "(default: any)",
-                trust: true, choices: ["none"])
+                    + "(default: any)", untrusted: .only(["none"], "only closes"), choices: ["none"])
         case .idMap:
             Self.make(
                 .required("auto|single|range"), .last, .isolation,
-                "which ids exist inside: one, or a range of subordinate ids", choices: ["auto", "single", "range"])
+                "which ids exist inside: one, or a range of subordinate ids",
+                untrusted: .only(
+                    ["range"],
+                    "lets go of the caller's supplementary groups; one id alone keeps them, and reads with them"),
+                choices: ["auto", "single", "range"])
         case .timeout:
             Self.make(
-                .required("TIME"), .last, .run, "end the command after this long (90, 90s, 5m, 1h); exit status 124")
+                .required("TIME"), .last, .run, "end the command after this long (90, 90s, 5m, 1h); exit status 124",
+                untrusted: .anything("without it there is no limit; it can't change that of a profile it extends"))
         case .setup:
             Self.make(
                 .required("DISTRIBUTION=COMMAND"), .append, .setup,
-                "run once on images of this distribution, and keep what it changed as a layer", trust: true)
+                "run once on images of this distribution, and keep what it changed as a layer",
+                untrusted: .nothing("runs commands, and what they leave is there in later runs"))
         case .setupUnless:
             Self.make(
-                .required("COMMAND"), .last, .setup, "no set-up where this already succeeds", trust: true)
+                .required("COMMAND"), .last, .setup, "no set-up where this already succeeds",
+                untrusted: .nothing("runs a command"))
         case .setupNetwork:
             Self.make(
                 .required("none|user|host"), .last, .setup, "the network of set-up commands (default: none)",
-                trust: true,
-                choices: NetworkChoice.allCases.map(\.rawValue))
+                untrusted: .only(["none"], "only closes"), choices: NetworkChoice.allCases.map(\.rawValue))
         case .syscalls:
             Self.make(
                 .required("NAME"), .replace, .isolation,
-                "the only system calls that are not refused, as far as the filter allows them", place: .files)
+                "the only system calls that are not refused, as far as the filter allows them", place: .files,
+                untrusted: .anything("only takes calls away; it can't change those of a profile it extends"))
         case .reportDenied:
             Self.make(
                 .optional("json"), .last, .run,
-                "say at the end what was refused, by which rule, and what would allow it", choices: ["json"])
+                "say at the end what was refused, by which rule, and what would allow it",
+                untrusted: .only(
+                    ["false"], "else the launcher answers questions of the command's, and writes what it saw"),
+                choices: ["json"])
         case .explain:
             Self.make(
                 .optional("json"), .last, .run,

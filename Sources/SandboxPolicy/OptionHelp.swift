@@ -125,13 +125,14 @@ extension OptionHelp {
 
             Later levels win: built-in < the image's own config < the profile and those it extends < the command line.
             *Given twice* says what happens when an option is given more than once: the `last` one counts, `all` count
-            in order, or `all of one level` count and replace those of the levels below. An option that opens the
-            sandbox can be said by a profile of the project's only after `sandbox profile trust`.
+            in order, or `all of one level` count and replace those of the levels below. A profile that comes with a
+            project can say little before `sandbox profile trust`: what its column allows, which for a new option is
+            nothing.
 
             """
         for group in OptionGroup.allCases {
             text += "\n## \(group.rawValue)\n\n"
-            text += "| command line | profile | given twice | opens the sandbox | |\n"
+            text += "| command line | profile | given twice | said by a project's profile without trust | |\n"
             text += "| --- | --- | --- | --- | --- |\n"
             for option in Option.allCases where option.described.group == group {
                 text += markdownRow(option)
@@ -173,7 +174,7 @@ extension OptionHelp {
             case .append: "all"
             case .replace: "all of one level"
             }
-        let cells = [flag, key, twice, described.needsTrust ? "yes" : "", described.help]
+        let cells = [flag, key, twice, described.place == .commandLine ? "" : described.untrusted.text, described.help]
         // A bar ends a cell, inside code too.
         return "| "
             + cells.map { $0.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|") }

@@ -128,20 +128,15 @@ public enum Words {
 }
 
 extension Setting {
-    /// Whether this opens the sandbox, so that a project may say it only when the user trusts it. Values that only
-    /// close never do.
-    public var opens: Bool {
-        guard option.described.needsTrust else { return false }
-        return switch option {
-        case .network, .setupNetwork: value != "none"
-        case .upper: value != "memory" && value != "disk"
-        case .here, .nested: value != "false"
-        // The narrowest there is; any other may be wider than that of a profile below.
-        case .seccomp: value != "strict"
-        case .landlock: value != "required"
-        case .tcpConnect, .tcpBind: value != "none"
-        default: true
-        }
+    /// Whether a project may say this only when the user trusts it.
+    public var opens: Bool { !option.described.untrusted.allows(value) }
+
+    /// The same of a profile that extends others, which have said `below` already: what only limits may not take the
+    /// place of another limit, which may be narrower.
+    public func opens(over below: [Setting]) -> Bool {
+        if opens { return true }
+        guard option == .timeout || option == .syscalls else { return false }
+        return below.contains { $0.option == option && $0 != self }
     }
 
     /// `key = value`, as a profile says it.

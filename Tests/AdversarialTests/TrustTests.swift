@@ -21,7 +21,9 @@ struct TrustTests {
     @Test(arguments: [
         "bind = [\"/etc:/host\"]", "network = \"host\"", "seccomp = \"none\"", "cap-add = [\"ALL\"]", "here = true",
         "upper = \"./up\"", "layer = [\"./root\"]", "env = [\"HOME\"]", "env-file = [\"/etc/environment\"]",
-        "extends = \"shell\"", "[setup]\nalpine = \"true\"",
+        "extends = \"shell\"", "[setup]\nalpine = \"true\"", "id-map = \"single\"", "id-map = \"auto\"",
+        "user = \"1000\"", "entrypoint = [\"echo\"]", "command = [\"echo\"]", "workdir = \"/tmp\"", "pull = \"always\"",
+        "platform = \"linux/arm64\"", "report-denied = true", "extends = \"strict\"\nread-only = false",
     ])
     func aProjectsProfileOpensNothingUntrusted(_ text: String) throws {
         try world.write(".sandbox/profiles/default.toml", text + "\n")
@@ -36,6 +38,19 @@ struct TrustTests {
         #expect(!trusted.errors.contains("trust"), "\(trusted.errors)")
         try world.write(".sandbox/profiles/mine.toml", text + "\n#\n")
         #expect(try world.run(["--profile", "mine"], "true").errors.contains("has changed"))
+    }
+
+    /// Limits of the user's own that a project's profile would make wider.
+    @Test(arguments: [
+        ("timeout = \"1h\"", "timeout = \"30d\""), ("syscalls = [\"read\"]", "syscalls = [\"read\", \"write\"]"),
+    ])
+    func aProjectsProfileLoosensNoLimitUntrusted(_ own: String, _ theirs: String) throws {
+        try world.write("home/.config/sandbox/profiles/limited.toml", own + "\n")
+        try world.write(".sandbox/profiles/mine.toml", "extends = \"limited\"\n" + theirs + "\n")
+        let outcome = try world.sandbox(["run", "--profile", "mine", "--explain", "./root", "true"])
+        #expect(outcome.status == 125 && outcome.errors.contains("sandbox profile trust"), "\(outcome)")
+        try world.write(".sandbox/profiles/mine.toml", "extends = \"limited\"\n")
+        #expect(try world.sandbox(["run", "--profile", "mine", "--explain", "./root", "true"]).status == 0)
     }
 
     @Test func aProfileInAFolderOfAnotherUserIsNotFound() throws {

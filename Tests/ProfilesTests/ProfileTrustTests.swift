@@ -4,6 +4,13 @@ import SandboxPolicy
 import Testing
 
 struct ProfileTrustTests {
+    /// A new option is closed to strangers until somebody says why it may be open.
+    @Test(arguments: Option.allCases.filter { $0.described.place != .commandLine })
+    func everyOptionSaysWhatAStrangerMaySay(_ option: Option) {
+        #expect(option.described.untrusted != .unexamined)
+        #expect(!Untrusted.unexamined.allows("none"))
+    }
+
     @Test func aProjectsProfileThatOpensNothingNeedsNoTrust() throws {
         let world = try World()
         try world.writeProject("quiet", "network = \"none\"\ncap-drop = [\"ALL\"]")
@@ -14,7 +21,7 @@ struct ProfileTrustTests {
         let world = try World()
         try world.writeProject("open", "bind = [\"/etc\"]\nnetwork = \"host\"")
         let message = try #require(world.failure(of: "open"))
-        #expect(message.contains("comes from the project and opens the sandbox (bind, network)"))
+        #expect(message.contains("comes from the project and opens or steers the sandbox (bind, network)"))
         #expect(message.hasSuffix("`sandbox profile trust open`"))
         try world.trust("open")
         #expect(try world.settings(of: "open") == ["bind=/etc", "network=host"])
