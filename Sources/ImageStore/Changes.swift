@@ -35,21 +35,25 @@ public struct ChangedTree: Sendable {
             let folder = places.sandboxes + "/" + word
             if let lowers = record(folder) { return ChangedTree(upper: folder + "/upper", lowers: lowers) }
         }
-        let path: String
-        do throws(Errno) { path = try Files.canonical(word) } catch {
+        let path: HostPath
+        do throws(Errno) { path = try HostPath.resolve(word) } catch {
             throw .unknownSandbox(word, near: Nearest.name(to: word, among: KeptSandboxes(places).names))
         }
-        let parts = path.split(separator: "/")
-        let state = "/" + (parts.dropLast() + [".\(parts.last ?? "root").sandbox"]).joined(separator: "/")
-        guard let lowers = record(state) else { throw .notAnUpper(word) }
-        return ChangedTree(upper: path, lowers: lowers)
+        guard let status = path.status,
+            let words = words(places.upperRecord(device: status.device, inode: status.inode)), words.first == path.place
+        else { throw .notAnUpper(word) }
+        return ChangedTree(upper: path.place, lowers: pairs(words.dropFirst()))
     }
 
-    /// The list that the launcher wrote: place and folder in turn.
-    static func record(_ folder: String) -> [Lower]? {
-        let words: [String]
-        do throws(Errno) { words = Words.split(try Files.read(folder + "/lowers")) } catch { return nil }
-        return stride(from: 0, to: words.count - words.count % 2, by: 2).map {
+    /// The list that the launcher wrote: place and folder in turn, after the upper's own path where that lies anywhere.
+    static func record(_ folder: String) -> [Lower]? { words(folder + "/lowers").map { pairs($0[...]) } }
+
+    private static func words(_ file: String) -> [String]? {
+        do throws(Errno) { return Words.split(try Files.read(file)) } catch { return nil }
+    }
+
+    private static func pairs(_ words: ArraySlice<String>) -> [Lower] {
+        stride(from: words.startIndex, to: words.endIndex - words.count % 2, by: 2).map {
             Lower(place: words[$0], folder: words[$0 + 1])
         }
     }

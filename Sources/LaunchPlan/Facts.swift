@@ -110,6 +110,17 @@ public struct UpperFolders: Equatable, Sendable {
     }
 }
 
+/// A file or folder of the host as it was found: what stat(2) says of one and of no other.
+public struct HostFile: Equatable, Sendable {
+    public var device: UInt64
+    public var inode: UInt64
+
+    public init(device: UInt64, inode: UInt64) {
+        self.device = device
+        self.inode = inode
+    }
+}
+
 /// Everything a plan is made from.
 public struct LaunchRequest: Sendable {
     public var policy: Policy
@@ -122,11 +133,14 @@ public struct LaunchRequest: Sendable {
     public var identity: IdentityMap
     /// The command as text; the words that are executed are the caller's own bytes.
     public var command: [String]
+    /// What was found at paths of the host, which have no links: what is there when it is used must be that.
+    public var found: [String: HostFile]
 
     public init(
         policy: Policy, facts: Facts, root: RootSource, layers: [String], upper: UpperFolders?, identity: IdentityMap,
-        command: [String]
+        command: [String], found: [String: HostFile] = [:]
     ) {
+        self.found = found
         self.policy = policy
         self.facts = facts
         self.root = root

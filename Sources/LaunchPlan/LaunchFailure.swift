@@ -100,6 +100,7 @@ public struct LaunchFailure: Error, Equatable, Sendable {
         static let users: Int32 = 87
         static let again: Int32 = 11
         static let readOnly: Int32 = 30
+        static let stale: Int32 = 116
         static let noDevice: Int32 = 19
         static let noSystemCall: Int32 = 38
         static let notSupported: Int32 = 95
@@ -205,6 +206,11 @@ public struct LaunchFailure: Error, Equatable, Sendable {
         case (_, Number.noSpace):
             return advice("the file system is full: free some space, or give --tmpfs a larger size")
         case (.mountScratch, Number.noEntry): return advice("make that folder: changes and mount points hang there")
+        case (.openFolder, Number.stale), (.copyTree, Number.stale), (.openFolder, Number.loop),
+            (.copyTree, Number.loop):
+            return Diagnosis(
+                "can't \(what): it was replaced by something else meanwhile",
+                Remedy("try again when nothing changes it"))
         case (.openFolder, Number.noEntry): return advice("check the path")
         case (.hide, Number.noEntry): return advice("--mask wants something that is there")
         case (.openFolder, Number.access), (.copyTree, Number.access):

@@ -62,6 +62,9 @@ public struct LaunchPlan: Equatable, Sendable {
     /// The folder of the host that holds the changes, where they are not in memory.
     public var upperFolder: String? { request.upper?.upper }
 
+    /// What must lie at paths of the host that steps open.
+    public var found: [String: HostFile] { request.found }
+
     /// What was asked for by name and is left out: said on standard error before the command runs.
     public private(set) var omissions: [String] = []
 
@@ -128,7 +131,8 @@ extension LaunchPlan {
         var binds = request.policy.binds
         if request.policy.here {
             let folder = request.facts.currentFolder
-            binds.append(Bind(source: folder, destination: folder, readOnly: false))
+            // Below the others, some of which lie in it.
+            binds.insert(Bind(source: folder, destination: folder, readOnly: false), at: 0)
         }
         return binds.map {
             let slot = newSlot()

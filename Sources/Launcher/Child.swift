@@ -25,7 +25,7 @@ struct Child {
     }
 
     private func walk() throws(LaunchFailure) {
-        var walker = StepWalker(launch.plan.identity)
+        var walker = StepWalker(launch.plan)
         for (index, step) in launch.plan.steps.enumerated() {
             do throws(Errno) {
                 try walker.walk(step, gate.descriptor)

@@ -6,6 +6,8 @@ import LinuxSystem
 
 struct StepWalker: ~Copyable {
     private let identity: IdentityMap
+    /// What must lie at paths of the host.
+    private let found: [String: HostFile]
     /// The process that makes the network namespace.
     private var network: ProcessID = 0
     /// Opened folders and copied mounts, by slot.
@@ -25,7 +27,10 @@ struct StepWalker: ~Copyable {
 
     final class Culprit { var name = "" }
 
-    init(_ identity: IdentityMap) { self.identity = identity }
+    init(_ plan: LaunchPlan) {
+        identity = plan.identity
+        found = plan.found
+    }
 
     mutating func walk(_ step: Step, _ gate: borrowing Descriptor) throws(Errno) {
         switch step {
@@ -35,7 +40,7 @@ struct StepWalker: ~Copyable {
         case .makeMountsPrivate: try Mounts.makeAllPrivate()
         case .takeIdentity: try takeIdentity(gate)
         case .openFolder(let path, let slot):
-            keep(SharedDescriptor(try Descriptor.open(path, [.path, .directory])), slot)
+            keep(SharedDescriptor(try openOfHost(path, [.path, .directory])), slot)
         case .copyTree(let path, let slot, let readOnly): try copyTree(path, slot, readOnly)
         case .mountScratch(let path): try mountScratch(path)
         case .makeFolder(let path, let mode): try makeFolder(path, mode)
@@ -63,6 +68,16 @@ struct StepWalker: ~Copyable {
 
     private func placed(_ slot: Slot) throws(Errno) -> SharedDescriptor {
         try place(slot < opened.count ? opened[slot] : nil)
+    }
+
+    /// Opens a file or folder of the host. What was looked at before must lie there still: a sandbox that runs already
+    /// may have put something else in its place.
+    private func openOfHost(_ path: String, _ flags: OpenFlags) throws(Errno) -> Descriptor {
+        guard let wanted = found[path] else { return try Descriptor.open(path, flags) }
+        let file = try Descriptor.openWithoutLinks(path, flags)
+        let status = try file.status()
+        guard status.device == wanted.device, status.inode == wanted.inode else { throw .stale }
+        return file
     }
 
     private func place(_ shared: SharedDescriptor?) throws(Errno) -> SharedDescriptor {
@@ -196,7 +211,7 @@ extension StepWalker {
     }
 
     private mutating func copyTree(_ path: String, _ slot: Slot, _ readOnly: Bool) throws(Errno) {
-        let tree = try Mounts.copyTree(path)
+        let tree = try Mounts.copy(openOfHost(path, [.path]), recursive: true)
         try Mounts.set(
             readOnly ? [.readOnly, .noSetID, .noDevices] : [.noSetID, .noDevices], on: tree, recursive: true)
         keep(SharedDescriptor(tree), slot)

@@ -32,6 +32,7 @@ public struct Errno: Error, Equatable, Hashable, Sendable {
     public static let noProtocol = Errno(EPROTONOSUPPORT)
     public static let noProtocolOption = Errno(ENOPROTOOPT)
     public static let tooBig = Errno(EFBIG)
+    public static let stale = Errno(ESTALE)
     public static let overflow = Errno(EOVERFLOW)
     /// No number of the kernel's: a file that must be a regular one is a pipe, a device, a socket or a folder.
     public static let notRegular = Errno(-1)

@@ -13,7 +13,8 @@ public struct PathWalk {
     public init(_ path: String) { rest = Self.names(path) }
 
     private static func names(_ path: String) -> [Substring] {
-        path.split(separator: "/").filter { $0 != "." }.reversed()
+        // By bytes: a mark that combines with a slash makes another character of it.
+        path.utf8.split(separator: UInt8(ascii: "/")).map(Substring.init).filter { $0 != "." }.reversed()
     }
 
     public var isRoot: Bool { place.isEmpty }
@@ -39,11 +40,11 @@ public struct PathWalk {
     public mutating func follow(_ target: String) throws(Errno) {
         links += 1
         guard links <= 40 else { throw .loop }
-        place = target.hasPrefix("/") ? "" : folder
+        place = target.utf8.first == UInt8(ascii: "/") ? "" : folder
         rest += Self.names(target)
     }
 
-    private static func above(_ place: String) -> String {
-        place.lastIndex(of: "/").map { String(place[..<$0]) } ?? ""
+    static func above(_ place: String) -> String {
+        place.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(place[..<$0]) } ?? ""
     }
 }

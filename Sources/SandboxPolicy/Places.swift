@@ -31,6 +31,11 @@ public struct Places: Equatable, Sendable {
     public var lock: String { data + "/lock" }
     /// Kept sandboxes, by name.
     public var sandboxes: String { data + "/sandboxes" }
+    /// The record of one that lies at `--upper DIR`, by what stat(2) says of DIR.
+    public func upperRecord(device: UInt64, inode: UInt64) -> String { "\(upperRecords)/\(device)-\(inode)" }
+    public var upperRecords: String { data + "/uppers" }
+    /// The record of folders that sandboxes could write.
+    public var shownFolders: String { data + "/shown" }
     /// Uppers on disk that are dropped at the end of their run.
     public var ephemeral: String { data + "/ephemeral" }
     /// Read-only layers made by set-up commands and from tar files given with --layer.

@@ -302,11 +302,11 @@ struct SaveCommand: ParsableCommand {
         for reference in references { _ = try store.record(reference) }
         if format == .ociFolder {
             guard let output else { throw ValidationError("oci-dir needs a folder: -o FOLDER") }
-            let writer = try OCILayoutWriter(folder: output)
+            let writer = try OCILayoutWriter(folder: checkedPath(output, store.places, mayBeMissing: true))
             for reference in references { try store.send(reference, to: writer) }
             return
         }
-        let archive = try archiveOutput(output)
+        let archive = try archiveOutput(output, store.places)
         if format == .ociArchive {
             let writer = try OCIArchiveWriter(archive)
             for reference in references { try store.send(reference, to: writer) }
@@ -320,8 +320,8 @@ struct SaveCommand: ParsableCommand {
 }
 
 /// A file, or standard output where that is no terminal.
-private func archiveOutput(_ path: String?) throws -> ArchiveOutput {
-    if let path, path != "-" { return try ArchiveOutput(file: path) }
+private func archiveOutput(_ path: String?, _ places: Places) throws -> ArchiveOutput {
+    if let path, path != "-" { return try ArchiveOutput(file: checkedPath(path, places, mayBeMissing: true)) }
     if isatty(1) == 1 {
         throw ValidationError("an archive is not for a terminal: give -o FILE, or redirect the output")
     }
@@ -345,6 +345,7 @@ struct LoadCommand: ParsableCommand {
         }
         let mode = try UserNamespace.enter(preferring: nil)
         let store = try ImageStore()
+        let input = input == "-" ? input : try checkedPath(input, store.places)
         let images = try LoadableImage.all(in: input, scratch: try scratch(store))
         if given != nil, images.count != 1 {
             throw ValidationError("there are \(images.count) images; a name can be given to one alone")
@@ -410,7 +411,7 @@ struct ExportCommand: ParsableCommand {
 
     private func write(_ folders: [String]) throws {
         let layers = try folders.map { SharedDescriptor(try Descriptor.open($0, [.readOnly, .directory])) }
-        try FlatTar.write(layers: layers, to: try archiveOutput(output))
+        try FlatTar.write(layers: layers, to: try archiveOutput(output, try Surroundings().places))
     }
 }
 

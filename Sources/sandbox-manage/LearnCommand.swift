@@ -87,7 +87,8 @@ private struct ProfileTarget: ~Copyable {
         let slash = path.lastIndex(of: "/") ?? path.startIndex
         let name = String(path[path.index(after: slash)...])
         guard !name.isEmpty, name != ".", name != ".." else { throw .badName(output) }
-        folder = try Self.openFolder(of: path, slash == path.startIndex ? "/" : String(path[..<slash]))
+        folder = try Self.openFolder(
+            of: path, surroundings.places, slash == path.startIndex ? "/" : String(path[..<slash]))
         self.path = path
         self.name = name
     }
@@ -106,10 +107,14 @@ private struct ProfileTarget: ~Copyable {
         return path
     }
 
-    private static func openFolder(of path: String, _ folder: String) throws(LearnError) -> Descriptor {
-        do throws(Errno) { return try Descriptor.open(folder, [.path, .directory]) } catch {
+    private static func openFolder(
+        of path: String, _ places: Places, _ folder: String
+    ) throws(LearnError) -> Descriptor {
+        do throws(any Error) { return try Descriptor.open(checkedPath(folder, places), [.path, .directory]) } catch let
+            error as Errno
+        {
             throw .notWritten(path, error)
-        }
+        } catch { throw .turned("\(error)") }
     }
 
     var isThere: Bool {
@@ -140,6 +145,8 @@ enum LearnError: Error, CustomStringConvertible {
     case nothingToRun
     case installed(String)
     case notWritten(String, Errno)
+    /// A sandbox has turned the way to it.
+    case turned(String)
 
     var description: String {
         switch self {
@@ -150,6 +157,7 @@ enum LearnError: Error, CustomStringConvertible {
             "\(quoted(name)) is a profile that came with the program, which others extend; choose another name"
         case .nothingToRun:
             "say what to run: sandbox profile learn -o NAME [RUN OPTIONS] ROOTFS COMMAND…"
+        case .turned(let why): why
         case .notWritten(let file, let errno): "can't write \(quoted(file)): \(errno)"
         }
     }

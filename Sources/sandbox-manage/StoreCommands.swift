@@ -19,8 +19,10 @@ struct ImportCommand: ParsableCommand {
         let mode = try UserNamespace.enter(preferring: nil)
         let progress = TransferProgress("\(reference)", isQuiet: isatty(2) != 1)
         defer { progress.close() }
-        try ImageStore().importTar(
-            from: file, as: reference, mode: mode, progress: { progress.advance(label: file, to: $0) })
+        let store = try ImageStore()
+        try store.importTar(
+            from: file == "-" ? file : checkedPath(file, store.places), as: reference, mode: mode,
+            progress: { progress.advance(label: file, to: $0) })
     }
 }
 
@@ -46,7 +48,9 @@ struct DiffCommand: ParsableCommand {
     func run() throws {
         // Files of other ids inside are readable only with the ids that the sandbox has.
         _ = try UserNamespace.enter(preferring: nil)
-        let changes = try ChangedTree.find(subject, try Surroundings().places).changes()
+        let places = try Surroundings().places
+        let isPath = subject.contains("/") || !Policy.isSandboxName(subject)
+        let changes = try ChangedTree.find(isPath ? checkedPath(subject, places) : subject, places).changes()
         if format == .json {
             let rows = changes.map(ChangeRow.init)
             try printJSON(rows)

@@ -1,5 +1,6 @@
 // --env-file: NAME=VALUE or NAME on each line, `#` begins a comment line, as docker run reads it.
 
+import Launcher
 import LinuxSystem
 import SandboxPolicy
 
@@ -7,22 +8,43 @@ enum EnvironmentFile {
     /// Bytes: all variables of a program are shorter (execve(2)).
     private static let limit = 1 << 20
 
-    static func settings(_ setting: Setting) throws -> [Setting] {
-        let bytes: [UInt8]
-        do throws(Errno) {
-            bytes = try Files.read(setting.value, limit: limit, acceptingPipe: setting.origin == .commandLine)
-        } catch {
+    /// - Throws: also where a file that a sandbox could write names a variable without a value: what the caller's own are
+    ///   is not for a sandbox to choose from.
+    static func settings(_ setting: Setting, _ paths: HostPaths) throws -> [Setting] {
+        let what = HostPaths.what(.envFile, setting.value)
+        let (path, bytes) = try content(setting, what, paths)
+        let folder = setting.origin == .commandLine ? try paths.shownFolder(of: path) : nil
+        return try String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line -> Setting? in
+            guard let first = line.first(where: { $0 != " " }), first != "#" else { return nil }
+            if let folder, !line.contains("=") {
+                throw PathRefusal(
+                    "\(what): \(quoted(String(line))) hands on a variable of yours, and a sandbox could write this file, in "
+                        + "\(quoted(folder)); if you want that, say --env \(escaped(String(line))) and take the line out"
+                )
+            }
+            return Setting(.env, String(line), setting.origin)
+        }
+    }
+
+    private static func content(
+        _ setting: Setting, _ what: String, _ paths: HostPaths
+    ) throws -> (path: HostPath, bytes: [UInt8]) {
+        do throws(any Error) {
+            let path = try paths.resolve(setting.value, what)
+            guard let file = path.file, path.status?.kind == .regular else {
+                let isOwn = setting.origin == .commandLine
+                return (path, try Files.read(setting.value, limit: limit, acceptingPipe: isOwn))
+            }
+            let opened = try file.descriptor.reopened([.readOnly, .nonBlocking, .noControllingTerminal])
+            return (path, try opened.readAll(limit: limit))
+        } catch let error as Errno {
             let hint =
                 switch error {
                 case .notRegular: "; copy it to a file, or write --env-file <(COMMAND)"
                 case .tooBig: "; it may have \(limit) bytes at most"
                 default: ""
                 }
-            throw RunError("--env-file \(quoted(setting.value)): \(error)\(hint)")
-        }
-        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line in
-            guard let first = line.first(where: { $0 != " " }), first != "#" else { return nil }
-            return Setting(.env, String(line), setting.origin)
+            throw RunError("\(what): \(error)\(hint)")
         }
     }
 }

@@ -17,10 +17,10 @@ struct Root {
     let settings: [Setting]
 
     /// - Parameter settings: of the profile and the command line: they say when an image is got, and for what platform.
-    static func find(_ word: String, _ settings: [Setting], _ manage: Manage) throws -> Root {
+    static func find(_ word: String, _ settings: [Setting], _ manage: Manage, _ paths: HostPaths) throws -> Root {
         if word == "host" { return Root(kind: .host, settings: []) }
-        if word.hasPrefix("/") || word.hasPrefix(".") { return try folder(word) }
-        let reference = try reference(word, manage)
+        if word.hasPrefix("/") || word.hasPrefix(".") { return try folder(word, paths) }
+        let reference = try reference(word, manage, paths)
         let pull = try Policy.pullChoice(settings)
         let platform = settings.last { $0.option == .platform }?.value
         let here = record(reference, manage)
@@ -55,8 +55,10 @@ struct Root {
     }
 
     /// The image's name. A layout or an archive gets one in the store, made from where it is and when it changed.
-    private static func reference(_ word: String, _ manage: Manage) throws -> ImageReference {
+    private static func reference(_ word: String, _ manage: Manage, _ paths: HostPaths) throws -> ImageReference {
         if let layout = Layout(word) {
+            // Whether it can be read is for whoever reads it to say.
+            do { _ = try paths.resolve(layout.path, quoted(word)) } catch is Errno {}
             if record(layout.reference, manage)?.key != layout.key {
                 try manage.run(["__adopt", "--key=" + layout.key.word, "--", word])
                 guard record(layout.reference, manage)?.key == layout.key else {
@@ -71,21 +73,19 @@ struct Root {
         return reference
     }
 
-    private static func folder(_ word: String) throws -> Root {
-        do throws(Errno) {
-            let path = try Files.canonical(word)
+    private static func folder(_ word: String, _ paths: HostPaths) throws -> Root {
+        do throws(any Error) {
+            let path = try paths.resolve(word, quoted(word))
+            guard path.status?.kind == .directory else { throw Errno.notDirectory }
             // Readable and searchable: overlayfs reads it with the user's own rights.
-            guard try FileStatus.of(path).kind == .directory else {
-                throw Errno.notDirectory
-            }
-            _ = try Descriptor.open(path, [.readOnly, .directory]).names()
-            if path == "/" { throw Errno.busy }
-            return Root(kind: .folder(path), settings: [])
-        } catch .busy {
+            _ = try Descriptor.openWithoutLinks(path.place, [.readOnly, .directory]).names()
+            if path.place == "/" { throw Errno.busy }
+            return Root(kind: .folder(path.place), settings: [])
+        } catch let error as Errno where error == .busy {
             throw RunError("/ with all that is mounted below it can't be one layer; this machine is written host")
-        } catch .notDirectory {
+        } catch let error as Errno where error == .notDirectory {
             throw RunError("\(quoted(word)) is not a folder; bring an archive in with `sandbox import \(word) NAME`")
-        } catch {
+        } catch let error as Errno {
             throw RunError(
                 "\(quoted(word)): \(error)"
                     + (error == .noEntry ? "; ROOTFS is host, a folder that is there, or an image" : ""))
@@ -111,6 +111,7 @@ struct Root {
 struct Layout {
     let reference: ImageReference
     let key: EntryKey
+    let path: String
 
     init?(_ word: String) {
         guard let kind = LayoutKind(of: word) else { return nil }
@@ -123,6 +124,7 @@ struct Layout {
         key = EntryKey("layout", [word, rest.hasPrefix("/") ? "" : folder] + stamps)
         guard let reference = ImageReference(ImageReference.madeUpName(key)) else { return nil }
         self.reference = reference
+        self.path = String(path)
     }
 }
 

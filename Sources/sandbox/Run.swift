@@ -15,6 +15,7 @@ enum Verb: String {
 struct Run {
     let verb: Verb
     let manage: Manage
+    let paths: HostPaths
     var line: CommandWords
     /// The words of the process's own command line from which the command is executed byte for byte; nil where the
     /// command comes from elsewhere.
@@ -27,6 +28,7 @@ struct Run {
     init(_ verb: Verb, _ line: CommandWords, offset: Int, _ manage: Manage) throws {
         self.verb = verb
         self.manage = manage
+        paths = HostPaths(manage.places)
         self.line = line
         let words = Array(CommandLine.arguments.dropFirst(offset))
         var line = line
@@ -49,7 +51,7 @@ struct Run {
             )
         }
         let profile = try profileSettings()
-        let root = try Root.find(subject, profile + line.settings, manage)
+        let root = try Root.find(subject, profile + line.settings, manage, paths)
         let policy = try policy(profile, root)
         let facts = Facts.gather(for: policy, isHost: root.kind == .host)
         let identity = try IdentityMap(policy.identity, facts)
@@ -59,11 +61,11 @@ struct Run {
         let source = try store.unpacked(root, identity.mode, lease)
         var layers = try store.setupLayer(policy, source, identity.mode, lease, given: subject)
         layers += try store.layers(policy.layers, identity.mode, lease)
-        let upper = try Upper.prepare(policy, facts, identity.mode, lowers: layers + source.folders, store, verb: verb)
+        let upper = try Upper.prepare(policy, facts, lowers: layers + source.folders, manage, paths, verb)
         let plan = try LaunchPlan(
             LaunchRequest(
                 policy: policy, facts: facts, root: source, layers: layers, upper: upper.folders, identity: identity,
-                command: command))
+                command: command, found: paths.found))
         if let format = policy.explain {
             upper.discard(manage)
             Message.print(Explanation(plan, policy, facts).text(json: format == "json"))
@@ -71,6 +73,7 @@ struct Run {
         }
         let filter = try store.filter(policy, identity)
         try upper.record(plan, words: recorded, command: command)
+        try paths.remember()
         if !policy.quiet { for omission in plan.omissions { Message.say(omission) } }
         if policy.verbose { sayPlan(plan) }
         defer { upper.discard(manage) }
@@ -107,21 +110,25 @@ struct Run {
 
     private func profileSettings() throws -> [Setting] {
         let name = line.settings.last { $0.option == .profile }?.value ?? (verb == .shell ? "shell" : "default")
+        try paths.resolveProfile(name)
         return try ProfileCache(manage).settings(of: name)
     }
 
     private func policy(_ profile: [Setting], _ root: Root) throws -> Policy {
-        var settings = Policy.builtIn + root.settings
-        for setting in profile + line.settings {
-            if setting.option == .envFile { settings += try EnvironmentFile.settings(setting) }
-            settings.append(try setting.withHostPathsAbsolute())
-        }
-        let policy = try Policy(settings)
-        for bind in policy.binds {
-            do throws(Errno) { _ = try FileStatus.of(bind.source) } catch {
-                throw RunError("--bind \(quoted(bind.source)): \(error); the source of a bind must exist")
+        let settings =
+            try Policy.builtIn + root.settings + (profile + line.settings).map { try $0.withHostPathsAbsolute() }
+        var policy = try Policy(settings)
+        if !policy.environmentFiles.isEmpty {
+            // What such a file may say depends on where the sandbox can write.
+            try paths.showBinds(of: policy)
+            var all: [Setting] = []
+            for setting in settings {
+                if setting.option == .envFile { all += try EnvironmentFile.settings(setting, paths) }
+                all.append(setting)
             }
+            policy = try Policy(all)
         }
+        try paths.settle(&policy, root, manage.installation)
         return policy
     }
 
@@ -162,14 +169,21 @@ struct Run {
             throw UsageError("say which: sandbox start NAME [COMMAND…]; `sandbox list` shows the kept ones")
         }
         let kept = try KeptSandbox.read(name, manage.places)
-        do throws(Errno) { try Process.changeFolder(kept.folder) } catch {
-            throw RunError("\(quoted(kept.folder)), where \(quoted(name)) was made: \(error)")
-        }
+        try enter(kept.folder, "\(quoted(kept.folder)), where \(quoted(name)) was made")
         let before = try CommandWords(kept.words)
         line.settings = before.settings + line.settings
         line.subject = before.subject
         recorded = kept.words
         if given.isEmpty { given = kept.command; tail = nil }
+    }
+
+    /// Goes where a kept sandbox was made, unless a sandbox has turned the way there.
+    private func enter(_ folder: String, _ what: String) throws {
+        do throws(any Error) {
+            let path = try paths.resolve(folder, what)
+            try Process.changeFolder(path.place)
+            guard let status = path.status, try FileStatus.of(".").isSameFile(as: status) else { throw Errno.stale }
+        } catch let error as Errno { throw RunError("\(what): \(error)") }
     }
 }
 

@@ -24,13 +24,14 @@ struct Store {
     }
 
     /// Layers over the image: folders as they are, archives unpacked once.
+    /// - Parameter paths: without links, as `HostPaths` resolved them.
     func layers(_ paths: [String], _ mode: IdentityMode, _ lease: Lease) throws -> [String] {
         try paths.map { path in
             let status: FileStatus
-            do throws(Errno) { status = try FileStatus.of(path) } catch {
+            do throws(Errno) { status = try FileStatus.ofLink(path) } catch {
                 throw RunError("--layer \(quoted(path)): \(error)")
             }
-            if status.kind == .directory { return try canonical(path) }
+            if status.kind == .directory { return path }
             guard status.kind == .regular else {
                 throw RunError("--layer \(quoted(path)) is neither a folder nor a tar file")
             }
@@ -41,10 +42,6 @@ struct Store {
             }
             return Places.setupTree(folder)
         }
-    }
-
-    private func canonical(_ path: String) throws -> String {
-        do throws(Errno) { return try Files.canonical(path) } catch { throw RunError("\(quoted(path)): \(error)") }
     }
 
     /// The layer that the profile's set-up commands made on this root, made now where it is missing.

@@ -9,40 +9,41 @@ struct Upper {
     let folders: UpperFolders?
     /// Held until this process ends: no other sandbox may use the upper meanwhile.
     private let lock: SharedDescriptor?
-    /// Where the lists for `diff` and `start` are written, for an upper that stays.
+    /// The folder of a kept sandbox.
     private let state: String?
-    private let isNamed: Bool
+    /// The file of the list of layers, for an upper that stays, and the words before it.
+    private let list: (file: String, head: [String])?
     /// Made for this run, to be kept afterwards.
     private let isNew: Bool
     /// A folder that goes at the end.
     private let disposable: String?
 
-    private init(
-        folders: UpperFolders? = nil, lock: SharedDescriptor? = nil, state: String? = nil, isNamed: Bool = false,
-        isNew: Bool = false, disposable: String? = nil
+    init(
+        folders: UpperFolders? = nil, lock: SharedDescriptor? = nil, state: String? = nil,
+        list: (file: String, head: [String])? = nil, isNew: Bool = false, disposable: String? = nil
     ) {
         self.folders = folders
         self.lock = lock
         self.state = state
-        self.isNamed = isNamed
+        self.list = list
         self.isNew = isNew
         self.disposable = disposable
     }
 
     static func prepare(
-        _ policy: Policy, _ facts: Facts, _ mode: IdentityMode, lowers: [String], _ store: Store, verb: Verb
+        _ policy: Policy, _ facts: Facts, lowers: [String], _ manage: Manage, _ paths: HostPaths, _ verb: Verb
     ) throws -> Upper {
-        let places = store.manage.places
+        let places = manage.places
         // An explanation makes nothing.
         if policy.explain != nil { return explained(policy, facts, places) }
         do {
             if let name = policy.name { return try named(name, places, verb) }
             switch policy.upper {
-            case .folder(let path): return try ofUser(path, lowers, policy, facts)
-            case .disk: return try ephemeral(store.manage)
+            case .folder(let path): return try UserFolder(path, paths).prepare(lowers, policy, places)
+            case .disk: return try ephemeral(manage)
             case .memory: return Upper()
             case .automatic:
-                return facts.memoryKeepsAttributes || policy.readOnly ? Upper() : try ephemeral(store.manage)
+                return facts.memoryKeepsAttributes || policy.readOnly ? Upper() : try ephemeral(manage)
             }
         } catch let error as Errno {
             throw RunError(
@@ -66,7 +67,7 @@ struct Upper {
 
     private static func named(_ name: String, _ places: Places, _ verb: Verb) throws -> Upper {
         let folder = places.sandboxes + "/" + name
-        try Files.makeDirectories(places.sandboxes)
+        try closedFolder(places.sandboxes)
         let isNew = !Files.isAccessible(places.kept(name), 0)
         if verb != .start, !isNew {
             throw RunError(
@@ -84,87 +85,39 @@ struct Upper {
         try Files.makeDirectories(folder + "/work")
         return Upper(
             folders: UpperFolders(upper: folder + "/upper", work: folder + "/work", disposable: false), lock: lock,
-            state: folder, isNamed: true, isNew: isNew)
-    }
-
-    /// The user's folder holds the changes and nothing else; what overlayfs needs beside it is in a hidden folder.
-    private static func ofUser(_ given: String, _ lowers: [String], _ policy: Policy, _ facts: Facts) throws -> Upper {
-        let path = try folder(given)
-        for lower in lowers where path == lower || path.hasPrefix(lower + "/") || lower.hasPrefix(path + "/") {
-            throw RunError(
-                "--upper \(quoted(given)) and the layer \(quoted(lower)) lie one in the other; "
-                    + "choose a folder outside of every layer")
-        }
-        try refuseWritable(path, given, policy, facts)
-        try Files.makeDirectories(path, mode: 0o755)
-        let lock = try locked(SharedDescriptor(try .open(path, [.readOnly, .directory])), given)
-        let state = stateFolder(path)
-        try Files.makeDirectories(state + "/work")
-        for folder in [state, state + "/work"] {
-            let status = try FileStatus.ofLink(folder)
-            guard status.kind == .directory, status.owner == facts.uid else {
-                throw RunError("\(quoted(folder)) is not a folder of yours; remove it, it is made anew")
-            }
-        }
-        return Upper(
-            folders: UpperFolders(upper: path, work: state + "/work", disposable: false), lock: lock, state: state)
-    }
-
-    /// An upper that the sandbox can replace by a link would lead the next run anywhere.
-    private static func refuseWritable(_ path: String, _ given: String, _ policy: Policy, _ facts: Facts) throws {
-        var sources = policy.binds.filter { !$0.readOnly }.map(\.source)
-        if policy.here { sources.append(facts.currentFolder) }
-        for source in sources {
-            let shown = try canonicalIfThere(source)
-            if path == shown || path.hasPrefix(shown == "/" ? "/" : shown + "/") || shown.hasPrefix(path + "/") {
-                throw RunError(
-                    "--upper \(quoted(given)) lies where the sandbox can write through \(quoted(source)); "
-                        + "choose a folder outside of it")
-            }
-        }
-    }
-
-    private static func canonicalIfThere(_ path: String) throws -> String {
-        do throws(Errno) { return try Files.canonical(path) } catch { return path }
-    }
-
-    /// The folder without links; one that is not there yet needs a parent that is.
-    private static func folder(_ given: String) throws -> String {
-        do throws(Errno) {
-            let path = try Files.canonical(given)
-            guard try FileStatus.of(path).kind == .directory else { throw Errno.notDirectory }
-            return path
-        } catch .noEntry {
-            let parts = given.split(separator: "/")
-            do throws(Errno) {
-                let parent = try Files.canonical("/" + parts.dropLast().joined(separator: "/"))
-                return (parent == "/" ? "" : parent) + "/" + (parts.last ?? ".")
-            } catch {
-                throw RunError("--upper \(quoted(given)): \(error); make the folder above it first")
-            }
-        } catch {
-            throw RunError("--upper \(quoted(given)): \(error)")
-        }
+            state: folder, list: (folder + "/lowers", []), isNew: isNew)
     }
 
     /// `.NAME.sandbox` beside the folder NAME: overlayfs wants its work folder on the same file system.
-    private static func stateFolder(_ path: String) -> String {
+    static func stateFolder(_ path: String) -> String {
         let parts = path.split(separator: "/")
         return "/" + (parts.dropLast() + [".\(parts.last ?? "root").sandbox"]).joined(separator: "/")
     }
 
     private static func locked(_ shared: SharedDescriptor, _ what: String) throws -> SharedDescriptor {
-        do throws(Errno) { try shared.descriptor.lock() } catch {
-            guard error == .wouldBlock else { throw error }
-            throw RunError("\(quoted(what)) is in use by another sandbox; wait for it to end, or choose another")
-        }
+        do throws(Errno) { try shared.descriptor.lock() } catch .wouldBlock { throw inUse(what) }
         return shared
+    }
+
+    static func inUse(_ what: String) -> RunError {
+        RunError("\(quoted(what)) is in use by another sandbox; wait for it to end, or choose another")
+    }
+
+    /// A folder of this program's own, closed to others: who could open what is in it could lock that as well.
+    private static func closedFolder(_ path: String) throws {
+        try Files.makeDirectories(path)
+        let folder = try Descriptor.open(path, [.readOnly, .directory, .noFollow])
+        let status = try folder.status()
+        guard status.owner == Process.effectiveUser else {
+            throw RunError("the folder \(quoted(path)) belongs to user \(status.owner); remove it, it is made anew")
+        }
+        if status.permissions & 0o077 != 0 { try folder.setMode(0o700) }
     }
 
     /// A folder that goes at the end; and those that a killed launcher could not drop go now.
     private static func ephemeral(_ manage: Manage) throws -> Upper {
         let all = manage.places.ephemeral
-        try Files.makeDirectories(all)
+        try closedFolder(all)
         // Held while folders are made and swept: one that is not locked yet is not taken for debris.
         let gate = try Descriptor.open(all, [.readOnly, .directory])
         try gate.lock(wait: true)
@@ -184,14 +137,15 @@ struct Upper {
 
     /// Writes what `sandbox diff` and `sandbox start` read.
     func record(_ plan: LaunchPlan, words: [String], command: [String]) throws {
-        guard let state else { return }
+        guard let list else { return }
         do throws(Errno) {
-            try Files.replace(state + "/lowers", with: Words.join(plan.lowers.flatMap { [$0.place, $0.folder] }))
-            if isNamed, !Files.isAccessible(state + "/run", 0) {
+            let lowers = plan.lowers.flatMap { [$0.place, $0.folder] }
+            try Files.replaceMakingFolders(list.file, with: Words.join(list.head + lowers))
+            if let state, !Files.isAccessible(state + "/run", 0) {
                 let kept = KeptSandbox(folder: try Process.currentFolder(), words: words, command: command)
                 try Files.replace(state + "/run", with: kept.encoded)
             }
-        } catch { throw RunError("can't write to \(quoted(state)): \(error)") }
+        } catch { throw RunError("can't write to \(quoted(list.file)): \(error)") }
     }
 
     /// The command could not be started: nothing is worth keeping under a new name.

@@ -10,13 +10,16 @@ struct ChangesTests {
 
     init() throws {
         world = try World()
-        try world.sh("mkdir -p low top upper .upper.sandbox")
+        try world.sh("mkdir -p low top upper")
     }
 
     /// Writes the launcher's list and compares.
     private func changes(_ lowers: [(String, String)] = [("/", "top"), ("/", "low")]) throws -> [Change] {
         let words = lowers.flatMap { [$0.0, world.folder + "/" + $0.1] }
-        _ = try world.write(".upper.sandbox/lowers", Words.join(words))
+        let status = try FileStatus.of(world.folder + "/upper")
+        try Files.replaceMakingFolders(
+            world.places.upperRecord(device: status.device, inode: status.inode),
+            with: Words.join([world.folder + "/upper"] + words))
         return try ChangedTree.find(world.folder + "/upper", world.places).changes()
     }
 
