@@ -26,7 +26,7 @@ struct BadInputTests {
 
     static let cases = [
         Case("run --netwrok none ./root true", 125, "--netwrok", "did you mean --network?"),
-        Case("run --network lan ./root true", 125, "--network \"lan\"", "none or host"),
+        Case("run --network lan ./root true", 125, "--network \"lan\"", "none or user or host"),
         Case("run --bind ./root:x ./root true", 125, "must begin with /"),
         Case("run --tmpfs /t:size=big ./root true", 125, "size=BYTES"),
         Case("run --timeout soon ./root true", 125, "90s"),

@@ -228,10 +228,10 @@ import Testing
     @Test func settingsOfAProfileAreKept() throws {
         try world.write("x/Makefile", "all:\n\tcat Makefile >copy\n")
         let learned = try world.sh(
-            "cd x && \"$SANDBOX\" profile learn -o ./p.toml --profile ci host sh -c 'cat Makefile >copy'")
+            "cd x && \"$SANDBOX\" profile learn -o ../p.toml --profile ci host sh -c 'cat Makefile >copy'")
         #expect(learned.status == 0, "\(learned)")
         let again = try world.sh(
-            "cd x && rm copy && \"$SANDBOX\" run --profile ./p.toml host sh -c 'cat Makefile >copy' && ls copy")
+            "cd x && rm copy && \"$SANDBOX\" run --profile ../p.toml host sh -c 'cat Makefile >copy' && ls copy")
         #expect(again.output == "copy\n", "\(again)")
         let locked = try world.sandbox([
             "profile", "learn", "-o", "./ro.toml", "--read-only", "host", "sh", "-c",
