@@ -63,14 +63,16 @@ public struct Facts: Equatable, Sendable {
     /// Started by id 0, whether that id may give out ids, itself among them: CAP_SETUID, CAP_SETGID and CAP_SETFCAP
     /// (user_namespaces(7), "Defining user and group ID mappings").
     public var givesIDs = true
-    /// Whether the machine's own root has an id here, so that the kernel's files in /proc and /sys have an owner.
-    public var hasHostRoot = false
+    /// The id that the machine's own root has here, or may have: then the kernel's files in /proc and /sys have an owner.
+    public var machineRoot: UInt32? = 0
     public var kernel: (major: Int, minor: Int) = (5, 15)
     /// The version of Landlock's interface (landlock(7)), or 0 where the running kernel has none.
     public var landlockVersion = 0
     /// `/` of the host, for ROOTFS `host`.
     public var hostRoot: [HostEntry] = []
     public var currentFolder = "/"
+    /// Why the current folder is none for --here; nil where it is one, or is not to be shown.
+    public var wideFolder: WideFolder?
     /// Sources of binds that are files, not folders.
     public var boundFiles: Set<String> = []
     /// The resolv.conf(5) for a sandbox that reaches a network: the host's, less servers that are out of its reach.

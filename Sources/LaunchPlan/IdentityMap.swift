@@ -124,7 +124,7 @@ public struct IdentityMap: Equatable, Sendable {
 
     /// In one sentence, what id 0 inside is outside.
     public func rootOutside(_ facts: Facts) -> String {
-        if facts.uid == 0, facts.hasHostRoot {
+        if facts.uid == 0, facts.machineRoot == 0 {
             return "id 0 inside is root (0) outside: only namespaces, capabilities and the filter hold it"
         }
         return "id 0 inside is \(facts.userName) (\(facts.uid)) outside"

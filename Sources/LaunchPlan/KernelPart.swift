@@ -23,7 +23,7 @@ public struct KernelPart: Equatable, Sendable {
 
 extension LaunchPlan {
     /// Files of proc(5) that tell about the host or reach it, and that everybody may read.
-    static let maskedInProc: [KernelPart] = [
+    public static let maskedInProc: [KernelPart] = [
         .proc("acpi", isFolder: true), .proc("asound", isFolder: true), .proc("scsi", isFolder: true),
         // Counts by which keys that are typed elsewhere can be told.
         .proc("interrupts", isRequired: true),
@@ -39,7 +39,7 @@ extension LaunchPlan {
     /// A folder of each processor's own: when it was slowed down, and how often, tells what others do.
     static let maskedOfProcessors = "thermal_throttle"
     /// Parts of proc(5) that can be read, not written.
-    static let protectedInProc: [KernelPart] = ["bus", "fs", "irq", "sys"].map {
+    public static let protectedInProc: [KernelPart] = ["bus", "fs", "irq", "sys"].map {
         .proc($0, isFolder: true, isRequired: true)
     }
 }

@@ -93,23 +93,38 @@ public struct LaunchPlan: Equatable, Sendable {
             if identity.writer == .child { identity.writer = .launcher }
         }
         execution = try Self.execution(request)
-        if policy.nested, request.facts.hasHostRoot {
-            throw PolicyError(
-                "--nested shows /proc unmasked, and started by root, id 0 inside is root outside, who could change the "
-                    + "kernel's settings there; start it as an ordinary user")
-        }
+        if policy.nested, givesMachineRoot { throw Self.nestedRoot(request) }
+        if policy.here, let reason = request.facts.wideFolder { throw Self.tooWide(reason, request) }
 
         steps += [.setHostName(policy.hostname), .makeMountsPrivate]
         let binds = openBinds()
         stackRoot(mountPoints: mountPoints(binds.map(\.place)))
         mountKernelFileSystems()
-        for bind in binds { steps.append(.attach(bind.slot, at: bind.place.path)) }
+        mountWanted(binds)
         for path in policy.masks { steps.append(.hide(path)) }
         steps.append(.enterRoot)
         if policy.readOnly { steps.append(.makeRootReadOnly) }
         let landlock = try LandlockRules.plan(policy, request.facts, steps)
         execution.landlock = landlock.rules
         if let omission = landlock.omission { omissions.append(omission) }
+    }
+
+    /// Some id inside is, or may be, the machine's root.
+    private var givesMachineRoot: Bool {
+        request.facts.machineRoot.map { id in identity.uids.contains { id >= $0.outside && id - $0.outside < $0.count }
+        }
+            ?? false
+    }
+
+    private static func nestedRoot(_ request: LaunchRequest) -> PolicyError {
+        let isRoot = request.facts.machineRoot == 0
+        return PolicyError(
+            "--nested shows /proc unmasked, and "
+                + (isRoot
+                    ? "started by root, id 0 inside is root outside"
+                    : "id \(request.facts.machineRoot ?? 0) of this user namespace may be root outside")
+                + ", who could change the kernel's settings there; start it as an ordinary user"
+                + (isRoot || request.identity.mode == .single ? "" : ", or use --id-map single"))
     }
 
     private mutating func newSlot() -> Slot {
@@ -243,6 +258,7 @@ extension LaunchPlan {
     /// The first that needs ids: what goes before is done while newuidmap(1) runs.
     private mutating func mountScratch(_ mountPoints: [MountPoint]) {
         steps.append(.takeIdentity)
+        if givesMachineRoot { steps.append(.settleLogin) }
         if request.policy.network == .none { steps.append(.beginNetwork) }
         steps.append(.mountScratch(host: "/tmp"))
         steps.append(.makeFolder(scratch: "root", mode: 0o755))
@@ -305,7 +321,7 @@ extension LaunchPlan {
         if isMasked {
             for part in Self.maskedInProc { steps.append(.mask(part)) }
             for part in Self.protectedInProc { steps.append(.protect(part)) }
-            if request.facts.uid == 0 { steps.append(.closeToRoot) }
+            if givesMachineRoot { steps.append(.closeToRoot) }
         }
         steps.append(
             .mount(.tmpfs, at: "/dev", options: [.noSetID, .noExecution], data: [("mode", "755"), ("size", "64k")]))
@@ -336,11 +352,26 @@ extension LaunchPlan {
             steps.append(
                 .mount(.tmpfs, at: "/var/tmp", options: [.noSetID, .noDevices], data: [("mode", "1777")]))
         }
+    }
+
+    /// What the user wants mounted. Parents first, whatever the order of the words: one that came later would cover what is
+    /// to be seen below it, or show what is to be covered.
+    private mutating func mountWanted(_ binds: [(slot: Slot, place: MountPoint)]) {
+        var wanted: [(path: String, step: Step)] = []
         for mount in request.policy.memoryMounts {
             var data = [("mode", "755")]
             if let size = mount.size { data.append(("size", String(size))) }
-            steps.append(.mount(.tmpfs, at: mount.destination, options: [.noSetID, .noDevices], data: data))
+            let step = Step.mount(.tmpfs, at: mount.destination, options: [.noSetID, .noDevices], data: data)
+            wanted.append((mount.destination, step))
         }
+        for bind in binds { wanted.append((bind.place.path, .attach(bind.slot, at: bind.place.path))) }
+        func depth(_ path: String) -> Int { path.split(separator: "/").count { $0 != "." } }
+        var byDepth: [[Step]] = []
+        for (path, step) in wanted {
+            while byDepth.count <= depth(path) { byDepth.append([]) }
+            byDepth[depth(path)].append(step)
+        }
+        steps += byDepth.joined()
     }
 }
 

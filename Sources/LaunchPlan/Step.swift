@@ -44,6 +44,8 @@ public enum Step: Equatable, Sendable {
     case makeMountsPrivate
     /// Waits for the id map, or writes it, and becomes id 0.
     case takeIdentity
+    /// Gives the audit log id 0 as the one who has logged in, where it knows nobody yet: whoever comes first may choose.
+    case settleLogin
     /// Opens a folder of the host.
     case openFolder(host: String, Slot)
     /// Takes a copy of the mounts at a file or folder of the host, to be attached inside.
@@ -87,6 +89,7 @@ extension Step: CustomStringConvertible {
         case .setHostName(let name): "set the host name to \(name)"
         case .makeMountsPrivate: "make all mounts private"
         case .takeIdentity: "become id 0 of the user namespace"
+        case .settleLogin: "log in as id 0 for the audit log, where nobody has"
         case .openFolder(let path, let slot): "open the folder \(path) of the host as #\(slot)"
         case .copyTree(let path, let slot, let readOnly):
             "take \(path) of the host as #\(slot)\(readOnly ? ", read-only" : "")"
@@ -143,7 +146,7 @@ extension Step {
         switch self {
         case .setHostName, .makeMountsPrivate: .userNamespaces
         case .openFolder, .copyTree: .hostFolders
-        case .takeIdentity: .ids
+        case .takeIdentity, .settleLogin: .ids
         case .beginNetwork, .enterNetwork: .network
         case .mountScratch, .makeFolder, .makeLink, .writeFile: .memory
         case .mountOverlay: .overlay

@@ -17,6 +17,10 @@ extension Facts {
         do throws(Errno) { facts.currentFolder = try Process.currentFolder() } catch {}
         if policy.identity != .single || facts.uid == 0 { facts.readIdentity() }
         facts.readNetwork(policy.network)
+        if facts.uid != 0, policy.nested || facts.uid == overflowID {
+            facts.machineRoot = machineRoot(runs("/proc/self/uid_map"))
+        }
+        if policy.here { facts.wideFolder = wideFolder(facts) }
         if isHost { facts.hostRoot = hostEntries() }
         facts.boundFiles = Set(
             policy.binds.map(\.source).filter {
@@ -31,7 +35,7 @@ extension Facts {
             ownUIDs = Self.runs("/proc/self/uid_map")
             ownGIDs = Self.runs("/proc/self/gid_map")
             givesIDs = Capabilities.areHeld([.cap_setuid, .cap_setgid, .cap_setfcap])
-            hasHostRoot = Self.seesHostRoot
+            machineRoot = Self.machineRoot(ownUIDs)
             return
         }
         userName = Self.userName(uid) ?? String(uid)
@@ -102,6 +106,15 @@ extension Facts {
         return name
     }
 
+    /// The caller's home folder there, or nil.
+    static func home(_ uid: UInt32) -> String? {
+        var home: String?
+        forEachRecord(of: "/etc/passwd") { line in
+            if home == nil, line.number(2) == uid { home = String(decoding: line[5], as: UTF8.self) }
+        }
+        return home?.hasPrefix("/") == true ? home : nil
+    }
+
     private static func forEachRecord(of path: String, _ body: (FieldLine) -> Void) {
         let bytes: [UInt8]
         do throws(Errno) { bytes = try Files.read(path) } catch { return }
@@ -123,10 +136,15 @@ extension Facts {
     }
 
     /// Files of sysctl(8) belong to the machine's root. Where that id has no name here, their owner is said to be the
-    /// overflow id (user_namespaces(7), "Unmapped user and group IDs").
-    private static var seesHostRoot: Bool {
-        do throws(Errno) { return try FileStatus.of("/proc/sys/kernel").owner != 65534 } catch { return true }
+    /// overflow id (user_namespaces(7), "Unmapped user and group IDs"); but that may be an id here as well, and root's.
+    private static func machineRoot(_ own: [(first: UInt32, count: UInt32)]) -> UInt32? {
+        let owner: UInt32
+        do throws(Errno) { owner = try FileStatus.of("/proc/sys/kernel").owner } catch { return 0 }
+        return own.contains { owner >= $0.first && owner - $0.first < $0.count } ? owner : nil
     }
+
+    /// kernel.overflowuid as it is everywhere.
+    private static let overflowID: UInt32 = 65534
 
     /// Lines `NAME:FIRST:COUNT` of subuid(5).
     private static func subordinate(_ path: String, _ names: [String]) -> [(first: UInt32, count: UInt32)] {

@@ -28,17 +28,18 @@ extension StepWalker {
         {}
     }
 
-    /// Whatever this kernel has there, under whatever name: a list would be one of yesterday's.
+    /// Whatever this kernel has there, under whatever name: a list would be one of yesterday's. What all may read is made
+    /// read-only too: a mode that its owner changes is changed for the whole machine.
     mutating func closeToRoot() throws(Errno) {
         let proc = try kernelMount("/proc")
+        let done = (LaunchPlan.maskedInProc + LaunchPlan.protectedInProc).map(\.name)
         for name in try proc.descriptor.names() where !name.utf8.allSatisfy({ (48...57).contains($0) }) {
             let status = try proc.descriptor.status(of: name)
-            switch status.kind {
-            case .directory: try makeReadOnly(name, in: proc)
-            case .regular where status.permissions & 0o004 == 0:
+            if status.kind == .symlink || done.contains(name) { continue }
+            if status.kind == .regular, status.permissions & 0o004 == 0 {
                 try cover(name, in: proc, isFolder: false, isRequired: true)
-            case .regular where status.permissions & 0o222 != 0: try makeReadOnly(name, in: proc)
-            default: break
+            } else {
+                try makeReadOnly(name, in: proc)
             }
         }
     }

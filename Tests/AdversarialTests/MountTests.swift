@@ -42,6 +42,59 @@ struct MountTests {
         #expect(outcome.status == 125 && outcome.errors.contains("can't hide /nowhere"), "\(outcome.errors)")
     }
 
+    /// Whatever the order of the words, what lies below is mounted after what it lies in.
+    @Test func whatIsAskedForBelowAnotherMountIsNotCovered() throws {
+        try world.sh(
+            "mkdir -p root/mnt tree/sub; echo secret >tree/sub/secret; mkdir -p other; echo other >other/other")
+        let look = "ls /mnt/sub; echo x >/mnt/sub/new; ls /mnt/sub"
+        let empty = ["--tmpfs", "/mnt/sub"], whole = ["--bind", "./tree:/mnt"]
+        for options in [empty + whole, whole + empty] {
+            #expect(try world.run(options, look).output == "new\n", "\(options)")
+        }
+        let readOnly = ["--bind", "./other:/mnt/sub:ro"]
+        for options in [readOnly + whole, whole + readOnly] {
+            #expect(try world.run(options, look).output == "other\nother\n", "\(options)")
+        }
+        // The current folder is a bind like any other.
+        let here = try world.run(
+            ["--bind", "./other:\(world.folder)/tree/sub:ro", "--here"], "ls tree/sub; echo x >tree/sub/n")
+        #expect(here.output == "other\n", "\(here)")
+        #expect(try world.sh("ls tree/sub other").output == "other:\nother\n\ntree/sub:\nsecret\n")
+    }
+
+    /// A mask is nothing of the host's, and nothing that is shared by two masks can be changed.
+    @Test(arguments: ["/proc/keys", "/proc/interrupts", "/etc/secret", "/etc/closed", "/sys/firmware"])
+    func aMaskIsTheSandboxsOwn(_ path: String) throws {
+        try world.write("root/etc/secret", "secret\n")
+        try world.write("root/etc/closed/secret", "secret\n")
+        let options = ["--mask", "/etc/secret", "--mask", "/etc/closed"]
+        let outcome = try world.run(
+            options,
+            """
+            [ -e \(path) ] || exit 9
+            chmod 606 \(path); chown 1 \(path); touch -d 2001-01-01 \(path); echo x >\(path); echo x >\(path)/new
+            [ -c \(path) ] && echo device; [ -f \(path) ] && cat \(path) || ls -A \(path)
+            [ "$(stat -c %d:%i /dev/null)" = "$(stat -c %d:%i \(path))" ] && echo shared; stat -c %a \(path)
+            """)
+        #expect(["644\n", "555\n"].contains(outcome.output), "\(outcome)")
+    }
+
+    @Test(arguments: ["null", "zero", "full", "random", "urandom", "tty"])
+    func aDeviceIsUsedAndItsNodeStaysAsItIs(_ name: String) throws {
+        let node = "/dev/" + name
+        let show = "stat -c %a:%u:%g:%Y \(node)"
+        let before = try world.sh(show).output
+        let outcome = try world.run(
+            """
+            chmod 600 \(node) 2>&1 | grep -c 'Read-only file system'; touch -d 2001-01-01 \(node) 2>&1 | grep -c Read-only
+            rm \(node) 2>/dev/null; mv \(node) /dev/other 2>/dev/null
+            case \(name) in full) echo x 2>/dev/null >\(node) || echo used;; tty) echo used;;
+              null) echo x >\(node) && echo used;; *) echo x >\(node) && head -c 3 \(node) | wc -c | grep -q 3 && echo used;; esac
+            """)
+        #expect(outcome.output == "1\n1\nused\n", "\(outcome)")
+        #expect(try world.sh(show).output == before)
+    }
+
     /// A folder with another mount below it: read-only, both are.
     @Test func aMountBelowAReadOnlyBindIsReadOnlyToo() throws {
         func written(_ command: String) throws -> String {

@@ -64,7 +64,7 @@ struct LandlockRulesTests {
                 rules([
                     readOnly, line(.tmpfs, "/w/deep"), line(.bind, "/a:/w"), line(.bind, "/b:/w:ro"),
                     line(.tmpfs, "/m/x"), line(.mask, "/m"), line(.bind, "/c:/tmp:ro"),
-                ])) == ["/proc", "/dev"])
+                ])) == ["/proc", "/dev", "/w/deep"])
     }
 
     @Test func filesHaveTheRightsOfFiles() throws {

@@ -71,9 +71,66 @@ struct LaunchPlanTests {
         #expect(masked.steps.contains(.hide("/x")))
     }
 
+    @Test func theMasksAreFoundInTheirOwnFileSystem() throws {
+        func steps(_ machineRoot: UInt32?) throws -> [Step] {
+            var facts = facts()
+            (facts.uid, facts.machineRoot) = (0, machineRoot)
+            let policy = try Policy(Policy.builtIn)
+            return try LaunchPlan(
+                LaunchRequest(
+                    policy: policy, facts: facts, root: .folder("/r"), layers: [], upper: nil,
+                    identity: try IdentityMap(policy.identity, facts), command: ["true"])
+            ).steps
+        }
+        let parts = try steps(nil).compactMap { if case .mask(let part) = $0 { part } else { nil } }
+        // What Docker and podman mask, and everybody may read.
+        let wanted = [
+            "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/keys", "/proc/scsi", "/sys/dev/block",
+            "/sys/devices/virtual/powercap", "/sys/firmware", "/sys/fs/selinux",
+        ]
+        #expect(parts.map(\.path).sorted() == wanted)
+        #expect(parts.filter(\.isRequired).map(\.path) == ["/proc/interrupts", "/sys/firmware"])
+        #expect(try steps(nil).contains(.maskOfProcessors("thermal_throttle")))
+        // What is root's alone is closed where somebody inside is root.
+        #expect(try steps(0).contains(.closeToRoot) && steps(0).contains(.settleLogin))
+        #expect(try !steps(nil).contains(.closeToRoot) && !steps(nil).contains(.settleLogin))
+    }
+
+    @Test func whatIsMountedBelowComesLater() throws {
+        let settings = ["/x/y", "/x"].map { Setting(.bind, "/tmp:" + $0, .commandLine) }
+        let steps = try plan(settings + [Setting(.tmpfs, "/x/y/z", .commandLine), Setting(.tmpfs, "/a", .commandLine)])
+            .steps
+        let places = steps.compactMap { step -> String? in
+            switch step {
+            case .attach(_, let path): path
+            case .mount(.tmpfs, let path, _, _): path
+            default: nil
+            }
+        }
+        #expect(places.suffix(4) == ["/a", "/x", "/x/y", "/x/y/z"])
+    }
+
+    @Test func theCurrentFolderIsNotShownWhereItIsTooMuch() throws {
+        var facts = facts()
+        facts.currentFolder = "/home/ada b"
+        facts.wideFolder = .home
+        let policy = try Policy(Policy.builtIn + [Setting(.here, "true", .profile("shell"))])
+        func plan() throws(PolicyError) -> LaunchPlan {
+            try LaunchPlan(
+                LaunchRequest(
+                    policy: policy, facts: facts, root: .host, layers: [], upper: nil,
+                    identity: try IdentityMap(policy.identity, facts), command: ["true"]))
+        }
+        let error = #expect(throws: PolicyError.self) { try plan() }
+        #expect(error?.description.hasPrefix("--here (profile shell) shows the current folder") == true)
+        #expect(error?.description.contains("--bind '/home/ada b' for all of it") == true)
+        facts.wideFolder = nil
+        #expect(throws: Never.self) { try plan() }
+    }
+
     @Test func nestedIsNotForTheRootOfTheMachine() throws {
         var facts = facts()
-        (facts.uid, facts.hasHostRoot) = (0, true)
+        (facts.uid, facts.machineRoot) = (0, 0)
         let policy = try Policy(Policy.builtIn + [Setting(.nested, "true", .commandLine)])
         func plan() throws(PolicyError) -> LaunchPlan {
             try LaunchPlan(
@@ -83,8 +140,19 @@ struct LaunchPlanTests {
         }
         let error = #expect(throws: PolicyError.self) { try plan() }
         #expect(error?.description.contains("start it as an ordinary user") == true)
+        // An id that may be the machine's root is refused where it is given out, whatever it is called.
+        facts.machineRoot = 65534
+        facts.ownUIDs = [(0, 65536)]
+        facts.ownGIDs = facts.ownUIDs
+        let ambiguous = #expect(throws: PolicyError.self) { try plan() }
+        #expect(ambiguous?.description.contains("or use --id-map single") == true)
+        facts.uid = 65534
+        #expect(throws: PolicyError.self) { try plan() }
+        facts.uid = 0
+        facts.ownUIDs = [(0, 65534)]
+        #expect(throws: Never.self) { try plan() }
         // The root of a sandbox is not that of the machine.
-        facts.hasHostRoot = false
+        facts.machineRoot = nil
         #expect(throws: Never.self) { try plan() }
     }
 
@@ -134,7 +202,7 @@ struct LaunchPlanTests {
                 IDRange(inside: 0, outside: 1000, count: 1), IDRange(inside: 1, outside: 100_000, count: 65536),
             ])
         facts.uid = 0
-        facts.hasHostRoot = true
+        facts.machineRoot = 0
         let root = try IdentityMap(.auto, facts)
         #expect(root.uids == [IDRange(inside: 0, outside: 0, count: 65536)])
         #expect(root.rootOutside(facts).contains("is root (0) outside"))
