@@ -111,9 +111,8 @@ public struct LaunchPlan: Equatable, Sendable {
 
     /// Some id inside is, or may be, the machine's root.
     private var givesMachineRoot: Bool {
-        request.facts.machineRoot.map { id in identity.uids.contains { id >= $0.outside && id - $0.outside < $0.count }
-        }
-            ?? false
+        guard let root = request.facts.machineRoot else { return false }
+        return identity.uids.contains { root >= $0.outside && root - $0.outside < $0.count }
     }
 
     private static func nestedRoot(_ request: LaunchRequest) -> PolicyError {

@@ -69,7 +69,7 @@ struct ProcessView {
                 let isOfLink = index.map { flags($0) & OpenBits.noFollow != 0 } ?? false
                 return try Self.isReadOnly(path, root, isOfLink ? [.noFollow] : []) ?? false
             case .opens(let index):
-                if let target = try Self.isReadOnly(path, root) { return target }
+                if let target = try Self.isReadOnly(path, root, isOpened: true) { return target }
                 if flags(index) & OpenBits.create == 0 { return false }
                 return try Self.isReadOnly(Self.parent(of: path), root) ?? false
             }
@@ -77,11 +77,13 @@ struct ProcessView {
     }
 
     /// nil where there is nothing.
+    /// - Parameter isOpened: only what is written by opening it counts: a device on a read-only mount is written to.
     private static func isReadOnly(
-        _ path: String, _ root: borrowing Descriptor, _ flags: OpenFlags = []
+        _ path: String, _ root: borrowing Descriptor, _ flags: OpenFlags = [], isOpened: Bool = false
     ) throws(Errno) -> Bool? {
         do throws(Errno) {
             let file = try root.openInRoot(path, flags.union(.path))
+            if isOpened, ![.regular, .directory].contains(try file.status().kind) { return false }
             return try file.isReadOnly
         } catch .noEntry { return nil }
     }

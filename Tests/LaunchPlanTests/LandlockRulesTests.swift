@@ -54,7 +54,7 @@ struct LandlockRulesTests {
                 rules([
                     readOnly, line(.tmpfs, "/data/"), line(.bind, "/a:/w"), line(.bind, "/a:/r:ro"),
                     line(.bind, "/a/file:/f"), line(.here, "true"),
-                ])) == ["/proc", "/dev", "/tmp", "/data", "/home/ada/p", "/w", "/f"])
+                ])) == ["/proc", "/dev", "/tmp", "/data", "/w", "/f", "/home/ada/p"])
     }
 
     @Test func whatIsCoveredIsNoPlaceToWriteTo() throws {
