@@ -65,6 +65,8 @@ let package = Package(
         .target(
             name: "Decompression", dependencies: ["CArchive", "CZlib", "CZstd"] + (hasIsal ? ["CIsal"] : []),
             swiftSettings: strict + [.strictMemorySafety()] + (hasIsal ? [.define("HAS_ISAL")] : [])),
+        .target(
+            name: "Confinement", dependencies: ["BPF", "LinuxSystem", "SandboxPolicy"], swiftSettings: strict),
         .target(name: "Checksums", dependencies: ["SandboxPolicy", "CCrypto"], swiftSettings: strict),
         .target(
             name: "ImageStore",
@@ -87,7 +89,7 @@ let package = Package(
             name: "sandbox-manage",
             dependencies: [
                 "ImageStore", "ImageFormat", "ImageLayout", "Registry", "Profiles", "Seccomp", "Reports", "BPF",
-                "Launcher", "LaunchPlan",
+                "Launcher", "LaunchPlan", "Confinement",
                 "Observations", "SandboxPolicy",
                 "LinuxSystem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -114,7 +116,7 @@ let package = Package(
             swiftSettings: strict),
         // Ways out of a sandbox, each tried, and each seen to work where the protection is off.
         .testTarget(
-            name: "AdversarialTests", dependencies: ["TestWorld", "LinuxSystem"],
+            name: "AdversarialTests", dependencies: ["TestWorld", "LinuxSystem", "SandboxPolicy"],
             exclude: ["programs", "started-by-root"], swiftSettings: strict),
         // Kills, full disks and crowds, against the built binaries.
         .testTarget(name: "ImageFaultTests", dependencies: ["LinuxSystem"], swiftSettings: strict),

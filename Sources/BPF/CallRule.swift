@@ -45,13 +45,44 @@ extension FilterProgram {
     /// Answers by the first rule that applies, and allows the rest; what comes by another interface than this machine's
     /// own, where calls have other numbers, is answered with `foreign`.
     public init(_ rules: [CallRule], foreign: UInt32) {
+        self.init(
+            Self.head(foreign: foreign) + rules.flatMap(\.code) + [.init(Code.answer, SeccompAnswer.allow)])
+    }
+
+    /// Answers by the first rule that applies, then allows the calls of these numbers, and answers all others with
+    /// `otherwise`; what comes by another interface than this machine's own is answered with `foreign`.
+    public init(allowing numbers: [UInt32], after rules: [CallRule], otherwise: UInt32, foreign: UInt32) {
+        self.init(
+            Self.head(foreign: foreign) + rules.flatMap(\.code) + [.init(Code.load, 0)]
+                + Self.runs(of: numbers).flatMap { run in
+                    [
+                        .init(Code.ifGreaterOrEqual, run.lowerBound, jumpFalse: 2),
+                        .init(Code.ifGreater, run.upperBound, jumpTrue: 1),
+                        .init(Code.answer, SeccompAnswer.allow),
+                    ]
+                } + [.init(Code.answer, otherwise)])
+    }
+
+    private static func head(foreign: UInt32) -> [Instruction] {
         // The numbers of x32 have this bit.
         let x32: UInt32 = 0x4000_0000
-        self.init(
-            [
-                .init(Code.load, 4), .init(Code.ifEqual, SystemCall.nativeArchitecture, jumpTrue: 1),
-                .init(Code.answer, foreign), .init(Code.load, 0), .init(Code.ifGreaterOrEqual, x32, jumpFalse: 1),
-                .init(Code.answer, foreign),
-            ] + rules.flatMap(\.code) + [.init(Code.answer, SeccompAnswer.allow)])
+        return [
+            .init(Code.load, 4), .init(Code.ifEqual, SystemCall.nativeArchitecture, jumpTrue: 1),
+            .init(Code.answer, foreign), .init(Code.load, 0), .init(Code.ifGreaterOrEqual, x32, jumpFalse: 1),
+            .init(Code.answer, foreign),
+        ]
+    }
+
+    /// Numbers that follow each other, together.
+    private static func runs(of numbers: [UInt32]) -> [ClosedRange<UInt32>] {
+        var runs: [ClosedRange<UInt32>] = []
+        for number in numbers.sorted() {
+            if let last = runs.last, number <= last.upperBound + 1 {
+                runs[runs.count - 1] = last.lowerBound...number
+            } else {
+                runs.append(number...number)
+            }
+        }
+        return runs
     }
 }

@@ -34,6 +34,8 @@ public struct Errno: Error, Equatable, Hashable, Sendable {
     public static let tooBig = Errno(EFBIG)
     public static let stale = Errno(ESTALE)
     public static let overflow = Errno(EOVERFLOW)
+    /// A pipe or socket where landlock_add_rule(2) wants a file or folder.
+    public static let noPlace = Errno(EBADFD)
     /// No number of the kernel's: a file that must be a regular one is a pipe, a device, a socket or a folder.
     public static let notRegular = Errno(-1)
 }

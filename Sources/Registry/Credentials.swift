@@ -52,6 +52,8 @@ struct CredentialFiles: Sendable {
     private let environment: [String: String]
     /// Milliseconds that a credential helper may take.
     var helperLimit: Int32 = 30_000
+    /// What was found out before it was needed, for a process that can start no program by then.
+    private var answers: [RegistryEndpoint: Result<Credentials?, RegistryError>] = [:]
 
     /// - Throws: `unreadable`, `badConfiguration`. Files that don't exist say nothing.
     init(_ folders: SettingFolders) throws(RegistryError) {
@@ -90,6 +92,7 @@ struct CredentialFiles: Sendable {
     func find(
         for endpoint: RegistryEndpoint, helpers: [String]
     ) throws(RegistryError) -> Credentials? {
+        if let answer = answers[endpoint] { return try answer.get() }
         for helper in helpers.isEmpty ? [Self.filesWord] : helpers {
             let found =
                 helper == Self.filesWord
@@ -97,6 +100,11 @@ struct CredentialFiles: Sendable {
             if let found { return found }
         }
         return nil
+    }
+
+    /// Finds out now what `find` would. A failure is told when somebody wants the credentials.
+    mutating func prepare(for endpoint: RegistryEndpoint, helpers: [String]) {
+        answers[endpoint] = Result { () throws(RegistryError) in try find(for: endpoint, helpers: helpers) }
     }
 
     private static let filesWord = "containers-auth.json"

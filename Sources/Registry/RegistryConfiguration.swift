@@ -46,7 +46,7 @@ enum RegistryName {
 /// Read once, from an environment and the files it leads to; nothing is looked up again later but credential helpers.
 public struct RegistryConfiguration: Sendable {
     let names: RegistriesFile
-    let credentials: CredentialFiles
+    private(set) var credentials: CredentialFiles
     let trust: TrustFiles
     let proxies: Proxies
 
@@ -89,6 +89,19 @@ public struct RegistryConfiguration: Sendable {
         for file in files { merged.merge(try RegistriesFile(reading: file)) }
         return merged
     }
+
+    /// Asks the credential helpers that an image may need, so that none is started later. What is wrong with the name is
+    /// told when the image is asked for.
+    public mutating func askHelpers(for reference: ImageReference, written word: String? = nil) {
+        do throws(RegistryError) {
+            for endpoint in try candidates(for: reference, written: word) {
+                credentials.prepare(for: endpoint, helpers: names.credentialHelpers ?? [])
+            }
+        } catch { return }
+    }
+
+    /// Files and folders that are read when a registry is asked.
+    public var filesReadLater: [String] { trust.places }
 
     private static func exists(_ path: String) -> Bool { Files.isAccessible(path, 0) }
 

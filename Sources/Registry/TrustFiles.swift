@@ -33,6 +33,9 @@ struct TrustFiles: Equatable, Sendable {
         bundleFolder = value("SSL_CERT_DIR")
     }
 
+    /// All that may be read for a server.
+    var places: [String] { folders + [bundle, bundleFolder].compactMap { $0 } }
+
     /// - Parameter server: HOST[:PORT], as the registry's name has it.
     /// - Throws: `unreadable`, `badConfiguration` for a certificate without its key.
     func trust(for server: String) throws(RegistryError) -> ServerTrust {

@@ -23,6 +23,7 @@ struct FilterCommand: ParsableCommand {
     @ArgumentParser.Flag(help: "say nothing of names that match no call") var quiet = false
 
     func run() throws {
+        try Confined.toCache(output)
         // Before the compiling: a part of the compiler that is replaced meanwhile is noticed afterwards.
         let dependencies = Compiler.parts.map {
             SettingsFile.Dependency(path: $0, stamp: FileStatus.stamp(of: $0))

@@ -55,13 +55,18 @@ private struct Puller {
     let mode: IdentityMode
     let isQuiet: Bool
 
-    init(isQuiet: Bool) throws {
+    /// - Parameter words: the images that will be asked for, and no others. nil: any, by a process that is not confined.
+    init(isQuiet: Bool, for words: [String]?) throws {
         // As the user's own account, whose files these are.
-        configuration = try RegistryConfiguration(environment: ProcessInfo.processInfo.environment)
+        var configuration = try RegistryConfiguration(environment: ProcessInfo.processInfo.environment)
+        // Credential helpers are programs, which can't be started later.
+        for word in words ?? [] { configuration.askHelpers(for: try imageReference(word), written: word) }
+        self.configuration = configuration
         // Before any thread: only then a user namespace can be entered.
         mode = try UserNamespace.enter(preferring: nil)
         store = try ImageStore()
         self.isQuiet = isQuiet
+        if words != nil { try Confined.toStore(store.places, pullingBy: configuration) }
     }
 
     func pull(_ word: String, _ platform: Platform) throws {
@@ -113,7 +118,7 @@ struct PullCommand: ParsableCommand {
     func run() throws {
         let wanted = try sandbox_manage.platform(platform)
         for name in names { _ = try imageReference(name) }
-        let puller = try Puller(isQuiet: quiet)
+        let puller = try Puller(isQuiet: quiet, for: names)
         for name in names { try puller.pull(name, wanted) }
     }
 }
@@ -129,7 +134,7 @@ struct PullForRunCommand: ParsableCommand {
 
     func run() throws {
         let wanted = try sandbox_manage.platform(platform)
-        let puller = try Puller(isQuiet: quiet)
+        let puller = try Puller(isQuiet: quiet, for: [name])
         do {
             if pull == "always", try puller.isCurrent(name, wanted) { return }
             try puller.pull(name, wanted)
@@ -261,7 +266,8 @@ struct VerifyCommand: ParsableCommand {
     }
 
     func run() throws {
-        let puller = try Puller(isQuiet: true)
+        // A repair gets images under whatever names they have here.
+        let puller = try Puller(isQuiet: true, for: repair ? nil : [])
         let progress = TransferProgress("verify", isQuiet: isatty(2) != 1)
         defer { progress.close() }
         // Trees of ids that are not mapped here can't be compared.
@@ -346,6 +352,7 @@ struct LoadCommand: ParsableCommand {
         let mode = try UserNamespace.enter(preferring: nil)
         let store = try ImageStore()
         let input = input == "-" ? input : try checkedPath(input, store.places)
+        try Confined.toStore(store.places, reading: [input])
         let images = try LoadableImage.all(in: input, scratch: try scratch(store))
         if given != nil, images.count != 1 {
             throw ValidationError("there are \(images.count) images; a name can be given to one alone")
@@ -387,7 +394,9 @@ struct AdoptCommand: ParsableCommand {
         let reference = try imageReference(ImageReference.madeUpName(key))
         let mode = try UserNamespace.enter(preferring: nil)
         let store = try ImageStore()
-        let image = try LayoutReference(word).image(scratch: try scratch(store))
+        let place = try LayoutReference(word)
+        try Confined.toStore(store.places, reading: [place.path])
+        let image = try place.image(scratch: try scratch(store))
         let progress = TransferProgress(word, isQuiet: false)
         defer { progress.close() }
         try store.add(image.source, as: reference, key: key, platform: .host, mode: mode, progress: progress)
@@ -441,6 +450,7 @@ struct InspectCommand: ParsableCommand {
     func run() throws {
         let store = try ImageStore()
         let reference = try imageReference(name)
+        try Confined.toReading()
         let record = try store.record(reference)
         let (manifest, _) = try store.manifest(of: record)
         let config = try ImageConfig.parse(

@@ -35,6 +35,7 @@ struct ProfileListCommand: ParsableCommand {
     }
 
     func run() throws {
+        try Confined.toReading()
         let resolver = try Surroundings().resolver
         let rows = resolver.search.all().map { found in
             Row(
@@ -74,6 +75,7 @@ struct ProfileShowCommand: ParsableCommand {
     @Flag(help: "print what it comes to, with those it extends, and where each value is from") var resolved = false
 
     func run() throws {
+        try Confined.toReading()
         let resolver = try Surroundings().resolver
         guard resolved else {
             let found = try resolver.locate(name)
@@ -96,6 +98,7 @@ struct ProfileCheckCommand: ParsableCommand {
     @ArgumentParser.Option(help: "how to print: text or json") var format = ListFormat.text
 
     func run() throws {
+        try Confined.toReading()
         let resolution = try Surroundings().resolver.resolve(name, trusting: true)
         // Values are read one by one already; this finds those that don't go together.
         let openings = Openings(try Policy(resolution.settings)) { path in
@@ -181,6 +184,7 @@ struct SettingsCommand: ParsableCommand {
     @ArgumentParser.Option(help: "what the file is found by", transform: entryKey) var key: EntryKey
 
     func run() throws {
+        try Confined.toCache(output)
         let resolution = try Surroundings().resolver.resolve(profile)
         do throws(Errno) {
             try Files.replaceMakingFolders(output, with: key.entry(resolution.file.encoded))

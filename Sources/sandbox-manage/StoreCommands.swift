@@ -17,12 +17,13 @@ struct ImportCommand: ParsableCommand {
     func run() throws {
         let reference = try newImageReference(name)
         let mode = try UserNamespace.enter(preferring: nil)
+        let store = try ImageStore()
+        let input = try file == "-" ? file : checkedPath(file, store.places)
+        try Confined.toStore(store.places, reading: [input])
         let progress = TransferProgress("\(reference)", isQuiet: isatty(2) != 1)
         defer { progress.close() }
-        let store = try ImageStore()
         try store.importTar(
-            from: file == "-" ? file : checkedPath(file, store.places), as: reference, mode: mode,
-            progress: { progress.advance(label: file, to: $0) })
+            from: input, as: reference, mode: mode, progress: { progress.advance(label: file, to: $0) })
     }
 }
 
@@ -219,7 +220,9 @@ struct UnpackCommand: ParsableCommand {
     func run() throws {
         let reference = try imageReference(name)
         _ = try UserNamespace.enter(preferring: mode)
-        try ImageStore().unpack(reference, mode: mode)
+        let store = try ImageStore()
+        try Confined.toStore(store.places)
+        try store.unpack(reference, mode: mode)
     }
 }
 
@@ -233,7 +236,9 @@ struct UnpackTarCommand: ParsableCommand {
 
     func run() throws {
         _ = try UserNamespace.enter(preferring: mode)
-        try ImageStore().unpackTar(file, stamp: stamp, as: key, mode: mode)
+        let store = try ImageStore()
+        try Confined.toStore(store.places, reading: [file])
+        try store.unpackTar(file, stamp: stamp, as: key, mode: mode)
     }
 }
 
