@@ -82,6 +82,8 @@ public struct Facts: Equatable, Sendable {
     public var environment: [(name: String, value: String)] = []
     /// Descriptor 0, 1 or 2 is a terminal.
     public var isTerminal = false
+    /// Descriptor 0, 1 or 2 is a file that is not open for writing.
+    public var handsFileIn = false
 
     public init() {}
 

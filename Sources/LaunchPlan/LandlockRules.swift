@@ -7,8 +7,8 @@ import SandboxPolicy
 /// Rights over files, with the kernel's own numbers (landlock(7), "Filesystem actions").
 ///
 /// Reading and executing are not among them: the mounts show nothing that is not to be read, and the kernel then goes up
-/// the folders of a file only where it is opened for writing. `truncate` is held under a read-only root alone: where
-/// it is, every opening pays for it, by a third more.
+/// the folders of a file only where it is opened for writing. `truncate` is held under a read-only root, and where the
+/// caller hands in a file that is only to be read: where it is, every opening pays for it, by a third more.
 public struct FileRights: OptionSet, Equatable, Sendable {
     public let rawValue: UInt64
     public init(rawValue: UInt64) { self.rawValue = rawValue }
@@ -135,7 +135,7 @@ extension LandlockRules {
         let known = FileRights.known(version)
         if let root = places.first(where: { $0.path == "/" }) {
             // Rights add up on the way down and can't be taken back below: all the others are beneath this one.
-            heldFiles = known.subtracting(.truncate)
+            heldFiles = facts.handsFileIn ? known : known.subtracting(.truncate)
             allow(.path("/"), root.rights.subtracting(.control))
             allow(.path("/dev"), .control)
         } else {

@@ -10,6 +10,8 @@ public enum LaunchStage: Equatable, Sendable {
     case identity
     /// pasta(1), for a network of the sandbox's own.
     case network
+    /// Joining a session keyring.
+    case keyring
     /// One of the plan's steps, by index.
     case step(Int)
     case user
@@ -26,6 +28,7 @@ public enum LaunchStage: Equatable, Sendable {
         case .namespaces: "namespaces"
         case .identity: "identity"
         case .network: "network"
+        case .keyring: "keyring"
         case .step(let index): String(index)
         case .user: "user"
         case .workdir: "workdir"
@@ -41,6 +44,7 @@ public enum LaunchStage: Equatable, Sendable {
         case "namespaces": self = .namespaces
         case "identity": self = .identity
         case "network": self = .network
+        case "keyring": self = .keyring
         case "user": self = .user
         case "workdir": self = .workdir
         case "capabilities": self = .capabilities
@@ -119,6 +123,10 @@ public struct LaunchFailure: Error, Equatable, Sendable {
             return Diagnosis(
                 "pasta can't give the sandbox a network: \(object.isEmpty ? reason : escaped(object))",
                 Remedy("`sandbox doctor` checks what pasta needs; --network host is this machine's own network"))
+        case .keyring:
+            return Diagnosis(
+                "can't begin a session keyring of the sandbox's own: \(reason)",
+                Remedy("keep the calls for keys closed, or, as root, allow more", ["sysctl kernel.keys.maxkeys=2000"]))
         case .step(let index):
             guard plan.steps.indices.contains(index) else { return Diagnosis("step \(index) failed: \(reason)") }
             return stepDiagnosis(plan.steps[index], plan, limits, reason)
@@ -153,7 +161,7 @@ public struct LaunchFailure: Error, Equatable, Sendable {
         case .identity: .ids
         case .network: .pasta
         case .step(let index): plan.steps.indices.contains(index) ? plan.steps[index].need : .command
-        case .user, .workdir, .capabilities, .landlock: .rights
+        case .keyring, .user, .workdir, .capabilities, .landlock: .rights
         case .filter: .filter
         case .command: .command
         }

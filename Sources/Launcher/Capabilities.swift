@@ -6,7 +6,7 @@ import SandboxPolicy
 
 enum Capabilities {
     /// The last number that the running kernel knows.
-    private static var last: Int32 { Int32(cap_max_bits()) - 1 }
+    static var last: Int32 { Int32(cap_max_bits()) - 1 }
 
     /// Takes everything but `kept` out of the bounding set and out of what may be raised on execve(2).
     static func limitBounding(to kept: CapabilitySet) throws(Errno) {

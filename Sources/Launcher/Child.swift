@@ -12,10 +12,12 @@ struct Child {
     let report: SharedDescriptor
     /// Where init writes how the command ended.
     let ended: SharedDescriptor
+    let appended: AppendedFiles
 
     func run() -> Never {
         do throws(LaunchFailure) {
             try leaveTheCaller()
+            try leaveTheCallersKeys()
             try walk()
             try dieWithLauncher()
             try start()
@@ -41,12 +43,20 @@ struct Child {
         Process.exit(125)
     }
 
-    /// What the caller has open, and its process group, stay outside.
+    /// What the caller has open stays outside. Its session is left later, where that holds nothing up.
     private func leaveTheCaller() throws(LaunchFailure) {
         do throws(Errno) {
+            try appended.handOver()
             try Namespacing.closeDescriptors(keeping: [gate.raw, report.raw, ended.raw])
-            if launch.hasOwnSession { try Namespacing.startSession() }
         } catch { throw LaunchFailure(.namespaces, errno: error.rawValue) }
+    }
+
+    /// Keys that whoever logged in left for the programs started then are not the sandbox's (session-keyring(7)).
+    private func leaveTheCallersKeys() throws(LaunchFailure) {
+        do throws(Errno) {
+            // Where the user has no room for another keyring, a filter that closes the calls for keys is enough.
+            if case .tooMany = try SessionKeyring.joinNew(), !launch.closesKeys { throw Errno.quota }
+        } catch { throw LaunchFailure(.keyring, errno: error.rawValue) }
     }
 
     private func dieWithLauncher() throws(LaunchFailure) {
@@ -66,24 +76,26 @@ struct Child {
         OwnCommandLine.replace(with: "sandbox-init")
         var listener: Int32?
         var start = CommandStart(
-            execution: launch.plan.execution, filter: launch.filter, words: words, report: report.raw)
+            execution: launch.plan.execution, filter: launch.filter, words: words, report: report.raw,
+            hasOwnSession: launch.hasOwnSession)
         if let observer = launch.observer {
             start.asking = .init(filter: observer.askingFilter, keeping: ended.raw) { listener = $0 }
         }
         do throws(Errno) {
-            command = try Namespacing.startSharingMemory(descriptors: start.asking != nil) { [start] in
+            command = try Namespacing.startCommand(
+                keeping: Init.capabilities.bits, last: Capabilities.last, sharingDescriptors: start.asking != nil
+            ) { [start] in
                 do throws(LaunchFailure) { try start.run() } catch { Self.fail(error, report) }
             }
         } catch { throw LaunchFailure(.command, errno: error.rawValue) }
         do throws(Errno) {
-            // Signals to a command of another user need CAP_KILL; nothing else is kept.
             if launch.observer != nil { try ended.descriptor.send(descriptor: listener) }
-            try Capabilities.drop(keeping: [.cap_kill])
-            try Namespacing.setNoNewPrivileges()
             // The caller's standard descriptors are the command's; all others end here, the report pipe too.
             try Namespacing.closeStandardDescriptors()
             try Namespacing.closeDescriptors(keeping: [ended.raw])
         } catch { throw LaunchFailure(.capabilities, errno: error.rawValue) }
-        Init(command: command, ended: ended).run()
+        Namespacing.preferShortTurns()
+        var own = Init(command: command, ended: ended, timeout: launch.timeout)
+        own.run()
     }
 }

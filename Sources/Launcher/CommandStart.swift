@@ -10,6 +10,9 @@ struct CommandStart {
     let words: ProgramWords
     /// The descriptor of the pipe that a failure is written to.
     let report: Int32
+    /// Not the caller's session, nor init's: what a session's members do to each other (setpriority(2), kill(2),
+    /// /proc/self/autogroup) reaches neither.
+    let hasOwnSession: Bool
     /// A filter that asks, to be installed instead, where somebody is to hear of system calls.
     var asking: Asking?
 
@@ -25,6 +28,7 @@ struct CommandStart {
     func run() throws(LaunchFailure) -> Never {
         // The image lays out what is opened from here on: nothing of the host may still be open beside it.
         do throws(Errno) {
+            if hasOwnSession { try Namespacing.startSession() }
             try Namespacing.closeDescriptors(keeping: [report] + (asking.map { [$0.keeping] } ?? []))
         } catch {
             throw LaunchFailure(.workdir, errno: error.rawValue)
@@ -81,6 +85,8 @@ struct CommandStart {
             try Capabilities.drop(keeping: isRoot ? execution.capabilities : [])
             try Namespacing.setNoNewPrivileges()
             try Namespacing.closeOnExecute(from: 3)
+            // The command finds an init that has nothing left but what it needs.
+            try Namespacing.awaitParentsRights()
         } catch { throw LaunchFailure(.capabilities, errno: error.rawValue) }
         // Before the filter, which may refuse its calls.
         try wall?.close()

@@ -13,6 +13,7 @@ extension Facts {
         facts.kernel = Kernel.version
         if policy.landlock != .off { facts.landlockVersion = Landlock.version }
         facts.isTerminal = Kernel.hasTerminal
+        facts.handsFileIn = StandardDescriptors.handsFileIn
         facts.environment = Process.environment
         do throws(Errno) { facts.currentFolder = try Process.currentFolder() } catch {}
         if policy.identity != .single || facts.uid == 0 { facts.readIdentity() }

@@ -1,6 +1,7 @@
 // The launch, from the parent's side: make the child in its namespaces, map its ids, learn whether the command runs,
 // and look after it until it ends.
 
+import BPF
 public import LaunchPlan
 import LinuxSystem
 import SandboxPolicy
@@ -9,6 +10,8 @@ public struct Launch {
     let plan: LaunchPlan
     /// seccomp(2) program, or nil for none.
     let filter: [UInt8]?
+    /// The command can't make calls for keys (keyctl(2)).
+    var closesKeys: Bool { filter.map { FilterProgram(bytes: $0).refuses(SystemCallNumber.keys) } ?? false }
     /// Hears of system calls, which the filter then asks about.
     let observer: Observer?
     /// The command's words, and where in this process's own command line the rest of them begins.
@@ -16,20 +19,27 @@ public struct Launch {
     let tail: Int?
     /// Seconds.
     let timeout: Int?
-    /// The sandbox gets a session of its own, so that kill(0, …) inside reaches nothing outside. Only where a shell has
-    /// made a process group for this launcher alone does it stay in it, with the terminal's job control.
+    /// The command gets a session of its own, which has nothing outside in it. Only where a shell has made a process group
+    /// for this launcher alone does it stay in that, with the terminal's job control.
     let hasOwnSession = !Namespacing.leadsGroup
     /// Something of the sandbox outlives it: its mounts must be gone before this returns, for the next to use them.
     let isKept: Bool
-    /// Told the limit when it ends the command.
-    let timedOut: (Int) -> Void
+    /// Told at the end what the user should know.
+    let say: (LastWord) -> Void
+
+    public enum LastWord: Sendable {
+        /// The time limit ended the command; seconds.
+        case limit(Int)
+        /// A file that output was to be added to could not be written to, and why.
+        case notAdded(String)
+    }
 
     public init(
         _ plan: LaunchPlan, filter: [UInt8]?, observer: Observer?, words: [String], tail: Int?, timeout: Int?,
-        isKept: Bool, timedOut: @escaping (Int) -> Void
+        isKept: Bool, say: @escaping (LastWord) -> Void
     ) {
         self.isKept = isKept
-        self.timedOut = timedOut
+        self.say = say
         self.plan = plan
         self.filter = filter
         self.observer = observer
@@ -48,17 +58,26 @@ public struct Launch {
         var gate: PipeEnds
         // Brings the command's status before the namespaces are taken down, where nobody needs to wait for that.
         var ended: PipeEnds
+        let signals: SignalQueue
+        var appended: AppendedFiles
+        let files = StandardFiles(plan.identity)
+        let group = hasOwnSession ? nil : SchedulingGroup()
         let child: ProcessID
         do throws(Errno) {
             report = try PipeEnds()
             gate = try PipeEnds()
             ended = try PipeEnds(carriesDescriptors: observer != nil)
+            signals = try SignalQueue()
+            appended = try AppendedFiles()
             child = try Namespacing.cloneProcess(plan.cloneFlags)
         } catch {
             throw LaunchFailure(.namespaces, errno: error.rawValue)
         }
         if child == 0 {
-            Child(launch: self, gate: gate.keepReader(), report: report.keepWriter(), ended: ended.keepWriter()).run()
+            Child(
+                launch: self, gate: gate.keepReader(), report: report.keepWriter(), ended: ended.keepWriter(),
+                appended: appended
+            ).run()
         }
         let status = ended.keepReader()
         let failure = report.keepReader()
@@ -66,13 +85,13 @@ public struct Launch {
         var network: UserNetwork?
         defer { network?.stop() }
         let listener: SystemCallListener?
-        let wakening: Wakening
+        let members: Members?
+        let appending: [Appending]
         do throws(LaunchFailure) {
-            if !isKept {
-                do throws(Errno) { try status.descriptor.signalWhenReadable() } catch {
-                    throw LaunchFailure(.namespaces, errno: error.rawValue)
-                }
-            }
+            do throws(Errno) {
+                appending = try appended.keepReaders()
+                members = timeout != nil || files.canBeGivenAway ? try Members(of: child) : nil
+            } catch { throw LaunchFailure(.namespaces, errno: error.rawValue) }
             try IdentityWriter.write(plan.identity, of: child)
             if let pasta = plan.pasta { network = try UserNetwork.start(pasta, for: child) }
             if plan.identity.writer != .child {
@@ -81,21 +100,32 @@ public struct Launch {
                 }
             }
             try Self.awaitStart(failure.descriptor)
-            do throws(Errno) {
-                listener = observer == nil ? nil : try Self.listener(from: status.descriptor)
-                wakening = try Wakening(listener)
-            } catch { throw LaunchFailure(.namespaces, errno: error.rawValue) }
+            do throws(Errno) { listener = observer == nil ? nil : try Self.listener(from: status.descriptor) } catch {
+                throw LaunchFailure(.namespaces, errno: error.rawValue)
+            }
         } catch {
-            Process.kill(child, 9)
+            Process.kill(child, Signal.kill)
             Self.collect(child)
             throw error
         }
-        return withExtendedLifetime(alive) {
+        if timeout != nil { Namespacing.preferShortTurns() }
+        let ending = withExtendedLifetime(alive) {
             var supervisor = Supervisor(
-                child: child, status: status, timeout: timeout, hasOwnSession: hasOwnSession, wakening: wakening,
-                answer: { if let listener { observer?.answer(listener) } }, timedOut: timedOut)
+                child: child, status: status, timeout: timeout, hasOwnSession: hasOwnSession, waitsForInit: isKept,
+                members: members, wakening: Wakening(status, signals, listener, inputs: appending.compactMap(\.reader)),
+                appending: appending,
+                answer: { if let listener { observer?.answer(listener) } })
             return supervisor.run()
         }
+        for file in appending { file.passRest() }
+        files.restore(members)
+        group?.restore()
+        // Said when all is over: what it is said to may be stopped, or full, or nobody's.
+        let failures = appending.compactMap(\.failure)
+        if ending == .limit || !failures.isEmpty { Signals.prepareLastWords() }
+        if ending == .limit { say(.limit(timeout ?? 0)) }
+        for failure in failures { say(.notAdded(failure.description)) }
+        return ending.status
     }
 
     /// Blocks until the report pipe closes, as it does when the command has been executed.

@@ -44,7 +44,7 @@ public enum Trial {
         do throws(LaunchFailure) {
             let launch = Launch(
                 plan, filter: filter, observer: nil, words: plan.execution.command, tail: nil, timeout: nil,
-                isKept: plan.upperFolder != nil, timedOut: { _ in })
+                isKept: plan.upperFolder != nil, say: { _ in })
             Process.exit(try launch.run())
         } catch {
             do throws(Errno) { try report.descriptor.write(error.encoded) } catch {}

@@ -110,6 +110,12 @@ extension Descriptor {
         try call { dup2(own, number) }
     }
 
+    /// Reading what is not there is EAGAIN from here on (O_NONBLOCK of open(2)).
+    public borrowing func setNonBlocking() throws(Errno) {
+        let number = raw
+        try call { sb_fcntl(number, F_SETFL, O_NONBLOCK) }
+    }
+
     /// What fstat(2) says, of an O_PATH descriptor too.
     public borrowing func status() throws(Errno) -> FileStatus {
         let number = raw
@@ -284,7 +290,15 @@ extension Descriptor {
     /// Writes to descriptor 1, which this process does not own.
     public static func standardOutput(_ bytes: [UInt8]) throws(Errno) { try writeBorrowed(1, bytes) }
 
-    private static func writeBorrowed(_ number: Int32, _ bytes: [UInt8]) throws(Errno) {
+    /// The same where it can be written at once; nothing where it can't, as to a terminal that is stopped or a pipe that is
+    /// full.
+    public static func standardErrorUnlessItWaits(_ bytes: [UInt8]) throws(Errno) {
+        var entry = pollfd(fd: 2, events: Int16(POLLOUT), revents: 0)
+        guard unsafe poll(&entry, 1, 100) == 1, entry.revents & Int16(POLLOUT) != 0 else { throw Errno.wouldBlock }
+        try writeBorrowed(2, bytes)
+    }
+
+    static func writeBorrowed(_ number: Int32, _ bytes: [UInt8]) throws(Errno) {
         let borrowed = Descriptor(owning: number)
         do throws(Errno) { try borrowed.write(bytes) } catch {
             _ = borrowed.release()

@@ -33,6 +33,7 @@ public struct Errno: Error, Equatable, Hashable, Sendable {
     public static let noProtocolOption = Errno(ENOPROTOOPT)
     public static let tooBig = Errno(EFBIG)
     public static let stale = Errno(ESTALE)
+    public static let quota = Errno(EDQUOT)
     public static let overflow = Errno(EOVERFLOW)
     /// A pipe or socket where landlock_add_rule(2) wants a file or folder.
     public static let noPlace = Errno(EBADFD)

@@ -11,11 +11,16 @@ public enum Namespacing {
     }
 
     /// Starts a child that runs `body` in this process's memory while this process waits for it to execute a program or
-    /// to end (clone(2), CLONE_VM | CLONE_VFORK). What the child changes in memory stays changed.
-    /// - Parameter descriptors: what the child opens and closes before it executes a program, this process has opened
-    ///   and closed too (CLONE_FILES); execve(2) parts them.
-    public static func startSharingMemory(
-        descriptors: Bool = false, _ body: @escaping () -> Never
+    /// to end (clone(2), CLONE_VM). What the child changes in memory stays changed.
+    ///
+    /// Meanwhile this process gives up all capabilities but `kept`, and the gaining of new ones, and begins a session of
+    /// its own. Before it executes a program, the child calls `awaitParentsRights`.
+    /// - Parameters:
+    ///   - kept: bits of capabilities(7), of which the running kernel knows those up to `last`.
+    ///   - descriptors: what the child opens and closes before it executes a program, this process has opened
+    ///     and closed too (CLONE_FILES); execve(2) parts them.
+    public static func startCommand(
+        keeping kept: UInt64, last: Int32, sharingDescriptors descriptors: Bool, _ body: @escaping () -> Never
     ) throws(Errno) -> ProcessID {
         final class Body {
             let run: () -> Never
@@ -24,16 +29,30 @@ public enum Namespacing {
         let held = unsafe Unmanaged.passRetained(Body(body))
         defer { unsafe held.release() }
         return try call {
-            unsafe sb_vfork_call(
+            unsafe sb_start_command(
                 { context in
                     guard let context = unsafe context else { Process.exit(125) }
                     unsafe Unmanaged<Body>.fromOpaque(context).takeUnretainedValue().run()
-                }, held.toOpaque(), descriptors ? 1 : 0)
+                }, held.toOpaque(), descriptors ? 1 : 0, sb_rights(capabilities: kept, last: last))
         }
     }
 
+    /// In a child of `startCommand`: waits until the parent has given up its rights.
+    /// - Throws: what kept it from that.
+    public static func awaitParentsRights() throws(Errno) { try call { sb_await_rights() } }
+
+    /// This process gets its turns sooner, and short ones, however many others want a processor (sched_setattr(2)). That
+    /// is no right, and no promise: a kernel that does not know it, or lets nobody ask, does without.
+    public static func preferShortTurns() { _ = sb_shorten_slice() }
+
     public static func unshare(_ flags: Int32) throws(Errno) {
         try call { sb_unshare(flags) }
+    }
+
+    /// Goes over to the namespace that this file of proc(5), `ns`, stands for (setns(2)).
+    public static func enter(_ namespace: borrowing Descriptor) throws(Errno) {
+        let number = namespace.raw
+        try call { sb_setns(number, 0) }
     }
 
     /// Makes all user ids of this process `id` (setresuid(2)).
@@ -180,18 +199,6 @@ public enum OwnCommandLine {
         let size = unsafe last - first + strlen(last)
         unsafe memset(first, 0, size)
         _ = unsafe text.withCString { unsafe memcpy(first, $0, min(strlen($0), size)) }
-    }
-}
-
-/// Descriptors 0, 1 and 2, which the command inherits.
-public enum StandardDescriptors {
-    /// One that is a folder: all of the host would hang on it.
-    public static var folder: Int32? {
-        (0...2).first { number in
-            var status = stat()
-            return unsafe fstat(Int32(number), &status) == 0
-                && Int32(bitPattern: status.st_mode) & Int32(SB_S_IFMT) == Int32(SB_S_IFDIR)
-        }.map { Int32($0) }
     }
 }
 

@@ -9,13 +9,24 @@ public struct Signal: Equatable, Sendable {
     public let isFromKernel: Bool
 }
 
+extension Signal {
+    public static var child: Int32 { SIGCHLD }
+    public static var terminate: Int32 { SIGTERM }
+    public static var kill: Int32 { SIGKILL }
+    public static var stop: Int32 { SIGSTOP }
+    /// The terminal's stop key.
+    public static var keyStop: Int32 { SIGTSTP }
+    public static var goOn: Int32 { SIGCONT }
+    public static var windowSize: Int32 { SIGWINCH }
+}
+
 public enum Signals {
     /// What a supervisor waits for: children, what it hands on, and the terminal's stop key.
     public static let supervised: [Int32] = [
         SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP, SIGWINCH, SIGALRM, SIGPIPE, SIGIO,
     ]
 
-    private static var supervisedSet: sigset_t {
+    fileprivate static var supervisedSet: sigset_t {
         var set = sigset_t()
         unsafe sigemptyset(&set)
         for signal in supervised { unsafe sigaddset(&set, signal) }
@@ -27,10 +38,22 @@ public enum Signals {
         unsafe sigprocmask(SIG_BLOCK, &set, nil)
     }
 
-    /// Readable while a supervised signal waits (signalfd(2)).
-    static func descriptor() throws(Errno) -> Descriptor {
-        var set = supervisedSet
-        return Descriptor(owning: try call { unsafe signalfd(-1, &set, Int32(SFD_CLOEXEC)) })
+    /// Has the kernel send SIGALRM to this process once, in so many milliseconds (setitimer(2)): as exact as timers are,
+    /// whatever else was asked for this process (PR_SET_TIMERSLACK(2const) delays waits, not this).
+    public static func setAlarm(milliseconds: Int) {
+        var timer = itimerval()
+        timer.it_value = timeval(tv_sec: milliseconds / 1000, tv_usec: max(1, milliseconds % 1000 * 1000))
+        unsafe setitimer(ITIMER_REAL, &timer, nil)
+    }
+
+    /// From here on this process may write to a terminal that another job has (SIGTTOU would stop it), and the signals
+    /// that are to end it do.
+    public static func prepareLastWords() {
+        var set = sigset_t()
+        unsafe sigemptyset(&set)
+        unsafe sigaddset(&set, SIGTTOU)
+        unsafe sigprocmask(SIG_BLOCK, &set, nil)
+        unblockEnding()
     }
 
     /// Writing to a pipe that nobody reads is an error of the write for this thread, and not the end of the process.
@@ -41,7 +64,7 @@ public enum Signals {
         unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
     }
 
-    /// Lets those through that are to end this process. Not SIGIO, which does as well: what was waited for may still send it.
+    /// Lets those through that are to end this process.
     public static func unblockEnding() {
         var set = sigset_t()
         unsafe sigemptyset(&set)
@@ -77,12 +100,25 @@ public enum Signals {
     }
 }
 
-extension Descriptor {
-    /// Has the kernel send SIGIO to this process when there is something to read (O_ASYNC in fcntl(2)).
-    public borrowing func signalWhenReadable() throws(Errno) {
-        let number = raw
-        try call { sb_fcntl(number, F_SETOWN, getpid()) }
-        try call { sb_fcntl(number, F_SETFL, O_ASYNC | O_NONBLOCK) }
+/// Signals as something to read, beside other things (signalfd(2)).
+public struct SignalQueue: Sendable {
+    let file: SharedDescriptor
+
+    /// Of the supervised signals, which are to be blocked.
+    public init() throws(Errno) {
+        var set = Signals.supervisedSet
+        file = SharedDescriptor(
+            Descriptor(owning: try call { unsafe signalfd(-1, &set, Int32(SFD_CLOEXEC) | Int32(SFD_NONBLOCK)) }))
+    }
+
+    /// The next that waits, or nil.
+    func next() -> Signal? {
+        var info = signalfd_siginfo()
+        let number = file.raw
+        guard unsafe Glibc.read(number, &info, MemoryLayout<signalfd_siginfo>.size) > 0 else { return nil }
+        return Signal(
+            number: Int32(bitPattern: info.ssi_signo),
+            isFromKernel: info.ssi_code == Int32(bitPattern: UInt32(SB_SI_KERNEL)))
     }
 }
 
@@ -90,6 +126,8 @@ extension Descriptor {
 public enum Clock {
     /// CLOCK_REALTIME.
     public static var secondsSince1970: Int { Glibc.time(nil) }
+
+    public static func pause(milliseconds: Int) { usleep(UInt32(milliseconds) * 1000) }
 
     public static var milliseconds: Int {
         var now = timespec()

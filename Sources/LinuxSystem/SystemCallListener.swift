@@ -58,51 +58,6 @@ public enum ProcessMemory {
     }
 }
 
-/// Waits for signals, and for a listener where there is one.
-public struct Wakening: Sendable {
-    public enum Event: Sendable {
-        case signal(Signal)
-        /// A question has come.
-        case question
-        /// Nothing came in time.
-        case nothing
-    }
-
-    private var listener: SharedDescriptor?
-    /// Readable when a signal waits; the signal itself is taken by `Signals.next`.
-    private var signals: SharedDescriptor?
-
-    public init(_ listener: SystemCallListener?) throws(Errno) {
-        guard let listener else { return }
-        self.listener = listener.file
-        signals = SharedDescriptor(try Signals.descriptor())
-    }
-
-    /// - Parameter milliseconds: nil: waits for ever.
-    public mutating func next(within milliseconds: Int?) -> Event {
-        while let listener, let signals {
-            var entries = [
-                pollfd(fd: signals.raw, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: listener.raw, events: Int16(POLLIN), revents: 0),
-            ]
-            let limit = Int32(clamping: milliseconds ?? -1)
-            guard unsafe poll(&entries, 2, limit) > 0 else {
-                if errno == EINTR { continue }
-                return .nothing
-            }
-            // Signals first: they must not wait for those who ask without end.
-            if entries[0].revents != 0 {
-                if let signal = Signals.next(within: 0) { return .signal(signal) }
-                continue
-            }
-            if entries[1].revents & Int16(POLLIN) != 0 { return .question }
-            // Nobody is left under the filter.
-            self.listener = nil
-        }
-        return Signals.next(within: milliseconds).map { .signal($0) } ?? .nothing
-    }
-}
-
 extension Descriptor {
     /// Hands a descriptor to the process at the other end of this socket (SCM_RIGHTS of unix(7)), or word that there is
     /// none.

@@ -34,6 +34,15 @@ public enum SystemCallNumber {
     public static let ioctl = UInt32(SYS_ioctl)
     public static let bpf = UInt32(SYS_bpf)
     public static let keyctl = UInt32(SYS_keyctl)
+    /// The calls for keys (keyrings(7)).
+    public static let keys = [UInt32(SYS_keyctl), UInt32(SYS_add_key), UInt32(SYS_request_key)]
+    public static let setpriority = UInt32(SYS_setpriority)
+    public static let ioprioSet = UInt32(SYS_ioprio_set)
+    public static let kill = UInt32(SYS_kill)
+    /// Those that set how and where a process named by the first argument runs (sched(7)).
+    public static let scheduling = [
+        SYS_sched_setaffinity, SYS_sched_setscheduler, SYS_sched_setparam, SYS_sched_setattr,
+    ].map { UInt32($0) }
     public static let prctl = UInt32(SYS_prctl)
     public static let faccessat = UInt32(SYS_faccessat)
     public static let readlinkat = UInt32(SYS_readlinkat)
@@ -70,6 +79,16 @@ public enum SystemCallNumber {
         SYS_execve, SYS_execveat, SYS_newfstatat, SYS_statx, SYS_write, SYS_exit, SYS_exit_group, SYS_brk, SYS_mmap,
         SYS_mremap, SYS_munmap, SYS_mprotect, SYS_madvise, SYS_futex, SYS_close,
     ].map { UInt32($0) }
+}
+
+/// What the first argument of setpriority(2) and ioprio_set(2) makes of the second.
+public enum ProcessSelection {
+    public static let priorityProcess: UInt32 = 0
+    public static let priorityGroup: UInt32 = 1
+    public static let priorityUser: UInt32 = 2
+    public static let ioProcess: UInt32 = 1
+    public static let ioGroup: UInt32 = 2
+    public static let ioUser: UInt32 = 3
 }
 
 /// Flags of open(2) by which a file may be changed.

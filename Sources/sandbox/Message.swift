@@ -12,6 +12,13 @@ enum Message {
         } catch {}
     }
 
+    /// Nothing of it where standard error takes nothing: what says it must end whatever becomes of that.
+    static func sayUnlessItWaits(_ text: String) {
+        do throws(Errno) {
+            try Descriptor.standardErrorUnlessItWaits(Array("sandbox: \(escaped(text))\n".utf8))
+        } catch {}
+    }
+
     static func print(_ text: String) {
         do throws(Errno) { try Descriptor.standardOutput(Array(text.utf8)) } catch {}
     }

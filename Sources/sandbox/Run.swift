@@ -71,7 +71,7 @@ struct Run {
             Message.print(Explanation(plan, policy, facts).text(json: format == "json"))
             return 0
         }
-        let filter = try store.filter(policy, identity)
+        let filter = Enclosure(plan, handsFilesIn: facts.handsFileIn).around(try store.filter(policy, identity))
         try upper.record(plan, words: recorded, command: command)
         try paths.remember()
         if !policy.quiet { for omission in plan.omissions { Message.say(omission) } }
@@ -82,7 +82,7 @@ struct Run {
             plan, filter: filter, observer: observing?.observer, words: literal(command),
             tail: literalTail, timeout: policy.timeout,
             isKept: upper.folders != nil,
-            timedOut: { if !policy.quiet { Message.say("the time limit of \($0) s ended the command") } })
+            say: { if !policy.quiet { Message.sayUnlessItWaits($0.text) } })
         let status: Int32
         do throws(LaunchFailure) {
             status = try withExtendedLifetime(lease) { () throws(LaunchFailure) in try launch.run() }
@@ -201,5 +201,14 @@ extension Setting {
         guard isPath else { return self }
         let path = value.hasPrefix("./") ? value.dropFirst(2) : Substring(value)
         return Setting(option, try Process.currentFolder() + "/" + path, origin)
+    }
+}
+
+extension Launch.LastWord {
+    fileprivate var text: String {
+        switch self {
+        case .limit(let seconds): "the time limit of \(seconds) s ended the command"
+        case .notAdded(let reason): "can't add to the file that output goes to: \(reason)"
+        }
     }
 }

@@ -48,6 +48,41 @@ struct ExhaustionTests {
         #expect(isGone())
     }
 
+    enum Busy: String, CaseIterable, CustomTestStringConvertible {
+        case plain = "starve 800"
+        case lowering = "starve 800 init"
+        case groups = "starve 800 group"
+        case both = "starve 800 group init"
+        var testDescription: String { rawValue }
+    }
+
+    /// 800 processes that want every processor and ignore every signal, each with a scheduling group of its own where it
+    /// can have one. A machine that others use too gets some seconds more than the one that an idle one needs.
+    @Test(arguments: Busy.allCases, [[], ["--profile", "strict"], ["--cap-add", "ALL", "--seccomp", "none"]])
+    func busyProcessesDoNotPutOffTheLimit(_ busy: Busy, _ options: [String]) throws {
+        try world.compile("starve")
+        let begun = Clock.milliseconds
+        let outcome = try world.bounded(["--timeout", "2"] + options, "exec -a \(mark) \(busy.rawValue)")
+        // Two seconds, and two more for a command that was asked to end.
+        #expect(outcome.status == 124 && Clock.milliseconds - begun < 4_000 + 4_000, "\(outcome)")
+        #expect(isGone())
+    }
+
+    /// The launcher is asked to end, and then killed.
+    @Test(arguments: Busy.allCases)
+    func busyProcessesDoNotOutliveTheLauncher(_ busy: Busy) throws {
+        try world.compile("starve")
+        let running = try world.start(
+            World.binary, ["run", "./root", "sh", "-c", "echo begun; exec -a \(mark) \(busy.rawValue)"])
+        try running.waitForOutput("begun")
+        usleep(1_000_000)
+        running.signal(SIGTERM)
+        usleep(200_000)
+        running.signal(SIGKILL)
+        _ = try running.finish()
+        #expect(isGone())
+    }
+
     /// RLIMIT_NPROC of the caller's counts inside as well (user_namespaces(7)): id 0 there has no right to pass it.
     @Test func theCallersProcessLimitHoldsInside() throws {
         try world.compile("bomb")

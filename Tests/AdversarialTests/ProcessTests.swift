@@ -53,4 +53,86 @@ struct ProcessTests {
         }
         #expect(try world.run("sleep 5 & kill -9 $!; wait $!; echo $?").output == "137\n")
     }
+
+    /// What sets another process's scheduling asks whether its capabilities are one's own too. Limits are the exception:
+    /// they end init at most, and everything with it.
+    @Test(arguments: [
+        [], ["--profile", "strict"], ["--user", "1000"], ["--id-map", "single"], ["--seccomp", "none"],
+        ["--cap-add", "cap_sys_nice"], ["--cap-add", "ALL", "--seccomp", "none"],
+    ])
+    func initKeepsItsTurns(_ options: [String]) throws {
+        try world.compile("starve")
+        let outcome = try world.sandbox(["run", "--timeout", "1"] + options + ["./root", "starve", "0", "init"])
+        var lines = Set(outcome.lines)
+        // Whoever has CAP_SYS_NICE may delay the waits of others, and init's alarm is none.
+        if options.contains("--cap-add") { lines.remove("timers") }
+        #expect(lines.subtracting(["limits"]) == ["ready"], "\(outcome)")
+        #expect(outcome.status == 124)
+    }
+
+    @Test func onesOwnProcessesAreStillSetAtWill() throws {
+        let outcome = try world.run(
+            ["--cap-add", "cap_sys_nice"],
+            "sleep 5 & renice 17 -p $! && taskset -p 1 $! && ionice -c 3 -p $! && echo done; kill $!")
+        #expect(outcome.status == 0 && outcome.lines.last == "done", "\(outcome)")
+    }
+
+    @Test func initHasNothingLeftWhenTheCommandBegins() throws {
+        for _ in 0..<100 {
+            let outcome = try world.sandbox(
+                ["run", "./root", "grep", "-E", "^(Cap(Prm|Eff|Bnd|Inh|Amb)|NoNewPrivs)", "/proc/1/status"])
+            let values = outcome.lines.compactMap { $0.split(separator: "\t").last.map(String.init) }
+            // CAP_KILL and CAP_SYS_NICE.
+            let kept = "0000000000800020"
+            let none = "0000000000000000"
+            #expect(values == [none, kept, kept, kept, none, "1"], "\(outcome)")
+        }
+    }
+
+    /// A command that its terminal's session and a shell's job hold may not reach the rest of them.
+    @Test(arguments: ["", "--landlock off", "--seccomp none"])
+    func theCallersProcessGroupIsOutOfReach(_ options: String) throws {
+        try world.compile("group")
+        // With job control, so that what is first leads a group, which has a second program in it.
+        let script = """
+            set -m; mkdir -p shared; rm -f shared/ready
+            PROGRAM | { trap 'echo reached' USR1; >shared/ready; cat; sleep 0.2
+              echo "nice $(nice) $(ionice -p $BASHPID | cut -d: -f1) $(cut -d' ' -f3 /proc/self/autogroup)"; }
+            """
+        let wait = "while [ ! -e shared/ready ]; do sleep 0.05; done; "
+        func outcome(_ program: String) throws -> [String] {
+            try world.start(
+                "/usr/bin/setsid",
+                ["-w", "bash", "-c", script.replacingOccurrences(of: "PROGRAM", with: program)]
+            ).finish().lines
+        }
+        let inside = try outcome(
+            "\"$SANDBOX\" run \(options) --bind ./shared:/shared --workdir / ./root sh -c '\(wait)group'")
+        #expect(inside.starts(with: ["priority 1", "ioprio 1"]), "\(inside)")
+        #expect(inside.last == "nice 0 none 0" && !inside.contains("reached"), "\(inside)")
+        // The kernel takes ten changes of scheduling groups a second, whoever makes them.
+        let outside = try outcome("bash -c '\(wait)./group'")
+        #expect(outside.first == "reached" && outside.last?.hasPrefix("nice 11 idle") == true, "\(outside)")
+    }
+
+    /// With a session of its own the command sets its group and its own processes as it likes, and not the caller's.
+    @Test func aGroupOfItsOwnIsTheCommands() throws {
+        try world.compile("group")
+        let outcome = try world.sh(
+            "\"$SANDBOX\" run ./root group; echo \"nice $(nice) $(cut -d' ' -f3 /proc/self/autogroup)\"")
+        #expect(outcome.lines.filter { $0.hasSuffix(" 0") || $0.hasPrefix("nice") }.contains("signal 0"), "\(outcome)")
+        #expect(outcome.lines.last == "nice 0 0", "\(outcome)")
+    }
+
+    /// Keys of whoever logged in (session-keyring(7)), where the filter opens the calls.
+    @Test func theCallersSessionKeyringIsNotTheSandboxs() throws {
+        try world.compile("keys")
+        let run = "\"$SANDBOX\" run"
+        for options in ["--seccomp none", "--allow keyctl", "--seccomp none --id-map single"] {
+            let found = try world.sh("./keys give \(run) \(options) ./root keys find")
+            #expect(found.output == "\(ENOKEY)\n", "\(found)")
+        }
+        #expect(try world.sh("./keys give \(run) ./root keys find").output == "\(EPERM)\n")
+        #expect(try world.sh("./keys give ./keys find").output == "secret\n")
+    }
 }

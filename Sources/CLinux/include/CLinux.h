@@ -53,12 +53,24 @@ static inline int sb_clone3(uint64_t flags, int *pidfd) {
     return (int)syscall(SYS_clone3, &args, sizeof args);
 }
 
-// clone(2) as vfork(2) does it: the child runs `body` on a stack of its own in this process's memory, and this process
-// waits until the child has executed a program or ended. Copies no page tables.
 // Gives back the memory of what start-up needed: program pages that can be read again, and free heap (madvise(2)).
 void sb_release_memory(void);
 
-int sb_vfork_call(int (*body)(void *), void *context, int share_descriptors);
+// What of its capabilities a process keeps; `last` is the highest number that the running kernel knows.
+struct sb_rights {
+    uint64_t capabilities;
+    int last;
+};
+// clone(2) much as vfork(2) does it: the child runs `body` on a stack of its own in this process's memory, and this
+// process waits until the child has executed a program or ended. Copies no page tables. Meanwhile this process begins a
+// session of its own and gives up its rights, the bounding set and the gaining of new ones too.
+int sb_start_command(int (*body)(void *), void *context, int share_descriptors, struct sb_rights kept);
+// In that child: waits until its parent has given up its rights; fails with what kept it from that.
+int sb_await_rights(void);
+
+// Asks for turns that are as short as can be, and come the sooner for it (sched_setattr(2), sched_runtime; Linux 6.12).
+// Earlier kernels take no notice.
+int sb_shorten_slice(void);
 
 static inline int sb_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
     struct open_how how;
@@ -163,6 +175,9 @@ static inline int sb_openat(int dirfd, const char *path, int flags, mode_t mode)
     return openat(dirfd, path, flags, mode);
 }
 static inline int sb_fcntl(int fd, int command, int argument) { return fcntl(fd, command, argument); }
+// KEYCTL_JOIN_SESSION_KEYRING without a name.
+static inline int sb_join_session_keyring(void) { return syscall(SYS_keyctl, 1, NULL) < 0 ? -1 : 0; }
+static inline int sb_setns(int fd, int type) { return setns(fd, type); }
 static inline int sb_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 
 // A process beside this one, in its memory and with its descriptors, that makes a network namespace with its loopback up

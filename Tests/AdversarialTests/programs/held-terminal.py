@@ -1,0 +1,34 @@
+# Runs a command on a terminal of its own that takes no output, and prints how the command ended: held-terminal.py WAY
+# COMMAND …. WAY is `stopped` (tcflow(3) with TCOOFF) or `background` (TOSTOP, and another job is in front).
+
+import os
+import pty
+import signal
+import sys
+import termios
+
+way, command = sys.argv[1], sys.argv[2:]
+leader, follower = pty.openpty()
+child = os.fork()
+if child == 0:
+    os.setsid()
+    os.dup2(os.open(os.ttyname(follower), os.O_RDWR), 2)
+    if way == "background":
+        attributes = termios.tcgetattr(2)
+        attributes[3] |= termios.TOSTOP
+        termios.tcsetattr(2, termios.TCSANOW, attributes)
+    job = os.fork()
+    if job == 0:
+        # In front stays the session's leader.
+        os.setpgid(0, 0)
+        if way == "stopped":
+            signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+            termios.tcflow(2, termios.TCOOFF)
+            signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+        os.execvp(command[0], command)
+    status = os.waitpid(job, os.WUNTRACED)[1]
+    print("stopped" if os.WIFSTOPPED(status) else os.waitstatus_to_exitcode(status), flush=True)
+    if os.WIFSTOPPED(status):
+        os.kill(job, signal.SIGKILL)
+    os._exit(0)
+os.waitpid(child, 0)
