@@ -62,7 +62,7 @@ struct ExhaustionTests {
     func busyProcessesDoNotPutOffTheLimit(_ busy: Busy, _ options: [String]) throws {
         try world.compile("starve")
         let begun = Clock.milliseconds
-        let outcome = try world.bounded(["--timeout", "2"] + options, "exec -a \(mark) \(busy.rawValue)")
+        let outcome = try world.bounded(["--timeout", "2"] + options, "exec \(busy.rawValue) \(mark)")
         // Two seconds, and two more for a command that was asked to end.
         #expect(outcome.status == 124 && Clock.milliseconds - begun < 4_000 + 4_000, "\(outcome)")
         #expect(isGone())
@@ -73,7 +73,7 @@ struct ExhaustionTests {
     func busyProcessesDoNotOutliveTheLauncher(_ busy: Busy) throws {
         try world.compile("starve")
         let running = try world.start(
-            World.binary, ["run", "./root", "sh", "-c", "echo begun; exec -a \(mark) \(busy.rawValue)"])
+            World.binary, ["run", "./root", "sh", "-c", "echo begun; exec \(busy.rawValue) \(mark)"])
         try running.waitForOutput("begun")
         usleep(1_000_000)
         running.signal(SIGTERM)
