@@ -37,6 +37,7 @@ public enum LaunchCommand: String, CaseIterable, Sendable {
         case .shell:
             """
             The same as `sandbox run --profile shell host`, with the user's own shell when there is no COMMAND.
+            Start it in the folder of a project: in the home folder it is refused, as all of it would be shown.
             """
         }
     }
