@@ -81,7 +81,8 @@ let package = Package(
             dependencies: ["ImageFormat", "LinuxSystem", "SandboxPolicy", "Checksums", "Decompression"],
             swiftSettings: strict),
         .target(
-            name: "Profiles", dependencies: ["LinuxSystem", "SandboxPolicy", "Toml"], swiftSettings: strict),
+            name: "Profiles", dependencies: ["Checksums", "LinuxSystem", "SandboxPolicy", "Toml"],
+            swiftSettings: strict),
         .target(
             name: "Registry", dependencies: ["ImageFormat", "LinuxSystem", "SandboxPolicy", "Toml", "CCurl"],
             swiftSettings: strict),

@@ -62,6 +62,9 @@ public struct FileStatus: Sendable, Equatable {
     /// True for the same file at the same moment: what a cache compares. Changes with content, mode and owner.
     public var stamp: String { "\(device):\(inode):\(size):\(modified):\(changed)" }
 
+    /// Of the same file in whatever state.
+    public var identity: String { "@\(device):\(inode)" }
+
     /// Whether both name the same file.
     public func isSameFile(as other: FileStatus) -> Bool { device == other.device && inode == other.inode }
 }
@@ -79,6 +82,16 @@ extension FileStatus {
         var status = stat()
         try call { unsafe lstat(path, &status) }
         return FileStatus(status)
+    }
+
+    /// `identity` of what `path` leads to, or `-` where there is nothing to see.
+    public static func identity(of path: String) -> String {
+        do { return try of(path).identity } catch { return "-" }
+    }
+
+    /// Whether `stamp(of:)`, or `identity(of:)` where it is one, is this still.
+    public static func isStill(_ stamp: String, at path: String) -> Bool {
+        stamp == (stamp.utf8.first == UInt8(ascii: "@") ? identity(of: path) : Self.stamp(of: path))
     }
 
     /// `stamp` of what `path` leads to, or `-` where there is nothing to see.

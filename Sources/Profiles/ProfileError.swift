@@ -27,8 +27,10 @@ public enum ProfileError: Error, Equatable, Sendable {
     case invalid(ProfilePlace, String)
     /// The names, the first one again at the end.
     case circle([String])
-    /// - Parameters: `opens` what the profile wants; `changed` when an earlier state of the file was trusted.
-    case untrusted(name: String, file: String, opens: [String], changed: Bool)
+    /// - Parameters: `opens` what the profile wants; `state` whether something else was trusted before.
+    case untrusted(name: String, file: String, opens: [String], state: ProfileTrust.State)
+    /// A path of a project's that a link leads out of the project.
+    case leadsOut(ProfilePlace, option: String, path: String, target: String)
     case notWritten(String, Errno)
     /// Trust was offered to a profile that needs none.
     case needsNoTrust(name: String, file: String)
@@ -58,8 +60,11 @@ extension ProfileError: CustomStringConvertible {
             "\(place): \(message)"
         case .circle(let names):
             "profiles extend each other in a circle: \(escaped(names.joined(separator: " -> "))); take one extends out"
-        case .untrusted(let name, let file, let opens, let changed):
-            Self.untrusted(name, file, opens, changed)
+        case .untrusted(let name, let file, let opens, let state):
+            Self.untrusted(name, file, opens, state)
+        case .leadsOut(let place, let option, let path, let target):
+            "\(place): \(option) \(quoted(path)) is led out of the project by a link, to \(quoted(target)); write "
+                + "that path, if it is what you want"
         case .notWritten(let file, let errno):
             "\(quoted(file)) can't be written: \(errno)"
         case .needsNoTrust(let name, let file):
@@ -67,13 +72,18 @@ extension ProfileError: CustomStringConvertible {
         }
     }
 
-    private static func untrusted(_ name: String, _ file: String, _ opens: [String], _ changed: Bool) -> String {
+    private static func untrusted(
+        _ name: String, _ file: String, _ opens: [String], _ state: ProfileTrust.State
+    ) -> String {
         let why =
-            changed
-            ? "has changed since it was trusted"
-            : opens.isEmpty
-                ? "comes from the project and takes the place of a profile of yours"
-                : "comes from the project and opens or steers the sandbox (\(escaped(opens.joined(separator: ", "))))"
+            switch state {
+            case .changed(let what): "has changed since it was trusted: \(what.joined(separator: "; "))"
+            case .outdated: "was trusted by an older version, which did not look at the files that it names"
+            case .trusted, .unknown:
+                opens.isEmpty
+                    ? "comes from the project and takes the place of a profile of yours"
+                    : "comes from the project and opens or steers the sandbox (\(escaped(opens.joined(separator: ", "))))"
+            }
         return "profile \(quoted(name)) (\(escaped(file))) \(why); read it, then say "
             + "`sandbox profile trust \(escaped(name))`"
     }

@@ -7,7 +7,8 @@ public import SandboxPolicy
 public struct ProfileMember: Equatable, Sendable {
     public let profile: Profile
     public let source: ProfileSource
-    public let content: [UInt8]
+    /// What the trust in it has to cover.
+    public let covers: [ProfileCover]
     /// Whether another profile of this name stands further down in the search.
     public let shadows: Bool
     /// What it and those it extends open.
@@ -26,8 +27,12 @@ public struct ProfileResolution: Equatable, Sendable {
     public let members: [ProfileMember]
     /// Every file that was read or looked for: when none has changed, neither has `settings`.
     public let dependencies: [SettingsFile.Dependency]
+    /// What the project's profiles among them name.
+    public let trusted: [SettingsFile.Trusted]
 
-    public var file: SettingsFile { SettingsFile(dependencies: dependencies, settings: settings) }
+    public var file: SettingsFile {
+        SettingsFile(dependencies: dependencies, settings: settings, trusted: trusted)
+    }
 }
 
 public struct ProfileResolver: Sendable {
@@ -47,7 +52,9 @@ public struct ProfileResolver: Sendable {
         var walk = Walk(resolver: self, trusting: trusting)
         for dependency in search.projectDependencies { walk.note(dependency.path, dependency.stamp) }
         _ = try walk.visit(try walk.find(word, from: nil))
-        return ProfileResolution(settings: walk.settings, members: walk.members, dependencies: walk.dependencies)
+        return ProfileResolution(
+            settings: walk.settings, members: walk.members, dependencies: walk.dependencies,
+            trusted: walk.trusted)
     }
 
     /// The file that a word leads to, alone and without regard to trust.
@@ -72,6 +79,8 @@ private struct Walk {
         let file: String
         /// Its place in the list of folders, or nil for a path.
         let position: Int?
+        /// The folder of the project that it belongs to, where it does.
+        let project: String?
     }
 
     let resolver: ProfileResolver
@@ -79,6 +88,7 @@ private struct Walk {
     var settings: [Setting] = []
     var members: [ProfileMember] = []
     var dependencies: [SettingsFile.Dependency] = []
+    var trusted: [SettingsFile.Trusted] = []
     /// The profiles that are being extended, outermost first.
     var open: [(name: String, file: String)] = []
 
@@ -111,7 +121,11 @@ private struct Walk {
             for (position, (source, folder)) in folders.enumerated().dropFirst(start) {
                 let path = "\(folder)/\(word).toml"
                 if exists(path) {
-                    return Found(name: word, source: source, file: try canonical(path), position: position)
+                    // The user's own folder may have a link to a project's.
+                    let project = source == .installed ? nil : ProjectFolder.of(path)
+                    return Found(
+                        name: word, source: project == nil ? source : .project, file: try canonical(path),
+                        position: position, project: project)
                 }
                 looked.append(path)
             }
@@ -138,20 +152,13 @@ private struct Walk {
             guard let folder, FileStatus.stamp(of: folder) != "-" else { return false }
             return file.hasPrefix(try canonical(folder) + "/")
         }
-        let source: ProfileSource =
-            if try isBeneath(search.project) {
-                .project
-            } else if try isBeneath(search.installed) {
-                .installed
-            } else if try isBeneath(search.places.userProfiles) {
-                .user
-            } else if extending?.source == .project {
-                // A path that a project names is the project's word, not the user's.
-                .project
-            } else {
-                .path
-            }
-        return Found(name: file, source: source, file: file, position: nil)
+        if try isBeneath(search.installed) {
+            return Found(name: file, source: .installed, file: file, position: nil, project: nil)
+        }
+        // Whatever lies beneath a `.sandbox`, or is named by a file there, is a project's, from wherever one stands.
+        let project = ProjectFolder.of(path) ?? extending?.project
+        let own = try isBeneath(search.places.userProfiles) ? ProfileSource.user : .path
+        return Found(name: file, source: project == nil ? own : .project, file: file, position: nil, project: project)
     }
 
     private func canonical(_ path: String) throws(ProfileError) -> String {
@@ -171,19 +178,34 @@ private struct Walk {
         let profile = try ProfileReader.read(content, name: found.name, file: found.file)
         open.append((found.name, found.file))
         var opening: [Profile.Line] = []
-        for base in profile.extends { opening += try visit(try find(base.word, from: found)) }
+        var covers: [ProfileCover] = []
+        for word in profile.extends.map(\.word) {
+            let base = try find(word, from: found)
+            opening += try visit(base)
+            covers += members.first { $0.profile.file == base.file }?.covers.filter { !covers.contains($0) } ?? []
+        }
         open.removeLast()
         opening += profile.lines.filter { $0.setting.opens(over: settings) }
+        var named = NamedFiles()
+        var state = ProfileTrust.State.trusted
+        if let project = found.project {
+            named = try NamedFiles(profile, in: project)
+            let own = ProfileCover(kind: .profile, name: found.file, value: SHA256.hexadecimal(of: content))
+            covers = [own] + named.covers + covers
+            for dependency in named.dependencies { note(dependency.path, dependency.stamp) }
+            _ = exists(resolver.trust.record(of: found.file))
+            state = resolver.trust.state(of: found.file, covers: covers)
+            trusted += named.trusted
+        }
         let member = ProfileMember(
-            profile: profile, source: found.source, content: content, shadows: shadows(found), opening: opening,
-            trust: found.source == .project ? resolver.trust.state(of: found.file, content: content) : .trusted)
-        if found.source == .project { _ = exists(resolver.trust.record(of: found.file)) }
+            profile: profile, source: found.source, covers: covers, shadows: shadows(found), opening: opening,
+            trust: state)
         if !trusting, member.needsTrust, member.trust != .trusted {
             throw .untrusted(
-                name: found.name, file: found.file, opens: Self.names(of: opening), changed: member.trust == .changed)
+                name: found.name, file: found.file, opens: Self.names(of: opening), state: member.trust)
         }
         members.append(member)
-        join(profile.settings)
+        join(found.project == nil ? profile.settings : named.settings)
         return opening
     }
 

@@ -67,42 +67,72 @@ public struct SettingsFile: Equatable, Sendable {
         }
     }
 
+    /// What a project's profile names, as it was when the user trusted it. Nothing else is used in its place.
+    public struct Trusted: Equatable, Sendable {
+        /// As the settings have it: without links.
+        public let path: String
+        /// `FileStatus.identity` or `stamp` of what is there, or `-` where nothing was.
+        public let stamp: String
+        /// The whole text of a file that says what the sandbox may do: it is not read again. nil for others.
+        public let content: String?
+        public init(path: String, stamp: String, content: String? = nil) {
+            self.path = path
+            self.stamp = stamp
+            self.content = content
+        }
+    }
+
     public var dependencies: [Dependency]
     public var settings: [Setting]
+    public var trusted: [Trusted]
 
-    public init(dependencies: [Dependency], settings: [Setting]) {
+    public init(dependencies: [Dependency], settings: [Setting], trusted: [Trusted] = []) {
         self.dependencies = dependencies
         self.settings = settings
+        self.trusted = trusted
     }
 
     private static let signature = "sandbox-settings-1"
+    /// The same with what was trusted behind the dependencies.
+    private static let trustedSignature = "sandbox-settings-1-trusted"
 
     public var encoded: [UInt8] {
-        var words = [Self.signature, String(dependencies.count)]
+        var words = [trusted.isEmpty ? Self.signature : Self.trustedSignature, String(dependencies.count)]
         for dependency in dependencies { words += [dependency.path, dependency.stamp] }
+        if !trusted.isEmpty { words.append(String(trusted.count)) }
+        for file in trusted {
+            words += [file.path, file.stamp, file.content == nil ? "place" : "content", file.content ?? ""]
+        }
         for setting in settings { words += [setting.origin.word, setting.option.rawValue, setting.value] }
         return Words.join(words)
     }
 
     /// - Returns: nil where the bytes are not such a file, or are of another version: then it is made anew.
     public init?(encoded: [UInt8]) {
-        let words = Words.split(encoded)
-        guard words.count >= 2, words[0] == Self.signature, let count = Int(words[1]), count >= 0,
-            count <= words.count / 2, words.count >= 2 + 2 * count, (words.count - 2 - 2 * count) % 3 == 0
-        else { return nil }
-        dependencies = []
-        settings = []
-        var index = 2
-        while index < 2 + 2 * count {
-            dependencies.append(Dependency(path: words[index], stamp: words[index + 1]))
-            index += 2
-        }
-        while index < words.count {
-            guard let origin = Origin(word: words[index]), let option = Option(rawValue: words[index + 1]) else {
+        var words = Words.split(encoded)[...]
+        /// The next `size` words of each of as many groups as the next word says.
+        func groups(of size: Int) -> [[String]]? {
+            guard let count = words.popFirst().flatMap({ Int($0) }), count >= 0, count <= words.count / size else {
                 return nil
             }
-            settings.append(Setting(option, words[index + 2], origin))
-            index += 3
+            return (0..<count).map { _ in
+                defer { words = words.dropFirst(size) }
+                return Array(words.prefix(size))
+            }
+        }
+        let kind = words.popFirst()
+        guard kind == Self.signature || kind == Self.trustedSignature, let stamps = groups(of: 2) else { return nil }
+        dependencies = stamps.map { Dependency(path: $0[0], stamp: $0[1]) }
+        trusted = []
+        if kind == Self.trustedSignature {
+            guard let files = groups(of: 4) else { return nil }
+            trusted = files.map { Trusted(path: $0[0], stamp: $0[1], content: $0[2] == "content" ? $0[3] : nil) }
+        }
+        guard words.count % 3 == 0 else { return nil }
+        settings = []
+        while let origin = words.popFirst(), let option = words.popFirst(), let value = words.popFirst() {
+            guard let origin = Origin(word: origin), let option = Option(rawValue: option) else { return nil }
+            settings.append(Setting(option, value, origin))
         }
     }
 }

@@ -128,8 +128,9 @@ struct ProfileTrustCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "trust", abstract: "let a profile of the project's open the sandbox",
         discussion: """
-            The profile, and those of the project's that it extends, are trusted as they are now: a change makes \
-            them untrusted again. The files of its layers are not compared.
+            The profile is trusted as it is now, with those of the project's that it extends, the content of the filters, \
+            files of variables and archives that they name, and where their other paths lead: a change of any of \
+            these makes it untrusted again. What is in a folder that it shows may change.
             """)
 
     @ArgumentParser.Argument(help: "a profile's name or file") var name: String
@@ -149,7 +150,7 @@ struct ProfileTrustCommand: ParsableCommand {
         }
         for line in resolution.opening { Invocation.say("opens \(line)") }
         for member in members {
-            try resolver.trust.trust(member.profile.file, content: member.content)
+            try resolver.trust.trust(member.profile.file, covers: member.covers)
             Invocation.say("trusted \(quoted(member.profile.file)) as it is now")
         }
     }

@@ -31,6 +31,7 @@ enum EnvironmentFile {
     ) throws -> (path: HostPath, bytes: [UInt8]) {
         do throws(any Error) {
             let path = try paths.resolve(setting.value, what)
+            if let text = paths.trustedTexts[setting.value], setting.origin != .commandLine { return (path, text) }
             guard let file = path.file, path.status?.kind == .regular else {
                 let isOwn = setting.origin == .commandLine
                 return (path, try Files.read(setting.value, limit: limit, acceptingPipe: isOwn))

@@ -11,6 +11,8 @@ final class HostPaths {
     /// The profile's file, where the command line names one.
     private var profile: HostPath?
     private var made: [String: HostFile] = [:]
+    /// Files that a project's profile names, as they were when it was trusted.
+    private(set) var trustedTexts: [String: [UInt8]] = [:]
 
     init(_ places: Places) { shown = ShownFolders(places) }
 
@@ -22,6 +24,24 @@ final class HostPaths {
         try shown.check(path, what)
         resolved.append((path, what))
         return path
+    }
+
+    /// Holds what a project's profile names: what lies there has to be what was trusted, and is used from here on.
+    /// - Returns: false where something else lies there by now.
+    func hold(_ trusted: [SettingsFile.Trusted]) throws -> Bool {
+        for file in trusted {
+            if let content = file.content {
+                trustedTexts[file.path] = Array(content.utf8)
+                continue
+            }
+            let what = "\(quoted(file.path)), which the project's profile names,"
+            do throws(any Error) {
+                let path = try resolve(file.path, what, mayBeMissing: true)
+                let stamp = file.stamp.utf8.first == UInt8(ascii: "@") ? path.status?.identity : path.status?.stamp
+                guard path.place == file.path, file.stamp == stamp ?? "-" else { return false }
+            } catch let error as Errno { throw RunError("\(what) can't be used: \(error)") }
+        }
+        return true
     }
 
     /// What was found at each of the places: it must be there still when it is used.

@@ -8,23 +8,24 @@ struct ProfileCache {
     private let manage: Manage
     init(_ manage: Manage) { self.manage = manage }
 
-    func settings(of name: String) throws -> [Setting] {
+    /// - Parameter again: what is kept is not good enough.
+    func settings(of name: String, again: Bool = false) throws -> SettingsFile {
         // What a name means depends on the project this is in and on where the user keeps profiles.
         let key = EntryKey(
             "profile", [name, try Process.currentFolder(), manage.places.configuration, manage.installation.profiles])
         let path = manage.places.profileCache + "/" + key.name
-        if let settings = fresh(path, key) { return settings }
+        if !again, let file = fresh(path, key) { return file }
         try manage.run(["__settings", "--key=" + key.word, "--", name, path])
         guard let file = read(path, key) else { throw RunError("the profile \(quoted(name)) could not be prepared") }
-        return file.settings
+        return file
     }
 
-    private func fresh(_ path: String, _ key: EntryKey) -> [Setting]? {
-        guard let file = read(path, key), file.dependencies.allSatisfy({ FileStatus.stamp(of: $0.path) == $0.stamp })
+    private func fresh(_ path: String, _ key: EntryKey) -> SettingsFile? {
+        guard let file = read(path, key), file.dependencies.allSatisfy({ FileStatus.isStill($0.stamp, at: $0.path) })
         else {
             return nil
         }
-        return file.settings
+        return file
     }
 
     private func read(_ path: String, _ key: EntryKey) -> SettingsFile? {

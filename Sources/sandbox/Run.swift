@@ -71,7 +71,8 @@ struct Run {
             Message.print(Explanation(plan, policy, facts).text(json: format == "json"))
             return 0
         }
-        let filter = Enclosure(plan, handsFilesIn: facts.handsFileIn).around(try store.filter(policy, identity))
+        let filter = Enclosure(plan, handsFilesIn: facts.handsFileIn).around(
+            try store.filter(policy, identity, paths.trustedTexts))
         try upper.record(plan, words: recorded, command: command)
         try paths.remember()
         if !policy.quiet { for omission in plan.omissions { Message.say(omission) } }
@@ -111,7 +112,16 @@ struct Run {
     private func profileSettings() throws -> [Setting] {
         let name = line.settings.last { $0.option == .profile }?.value ?? (verb == .shell ? "shell" : "default")
         try paths.resolveProfile(name)
-        return try ProfileCache(manage).settings(of: name)
+        let cache = ProfileCache(manage)
+        var file = try cache.settings(of: name)
+        if try !paths.hold(file.trusted) {
+            // Whoever reads the profile again says what has changed, or finds it good.
+            file = try cache.settings(of: name, again: true)
+            guard try paths.hold(file.trusted) else {
+                throw RunError("what the profile \(quoted(name)) names changes while it is looked at; try again")
+            }
+        }
+        return file.settings
     }
 
     private func policy(_ profile: [Setting], _ root: Root) throws -> Policy {

@@ -91,14 +91,16 @@ struct Store {
     }
 
     /// The compiled system call filter, or nil where the policy has none.
-    func filter(_ policy: Policy, _ identity: IdentityMap) throws -> [UInt8]? {
+    /// - Parameter texts: of files that count as they were when they were trusted, by their paths.
+    func filter(_ policy: Policy, _ identity: IdentityMap, _ texts: [String: [UInt8]]) throws -> [UInt8]? {
         guard let file = filterFile(policy) else { return nil }
         let emulateRoot = identity.mode == .single
         let isInstalled = if case .installed = policy.filter { true } else { false }
         // A file may change between this reading and the compiler's own.
         for _ in 0..<3 {
+            let content = isInstalled ? Array(FileStatus.stamp(of: file).utf8) : texts[file]
             let source = FilterSource(
-                content: isInstalled ? Array(FileStatus.stamp(of: file).utf8) : try content(ofFilter: file),
+                content: try content ?? self.content(ofFilter: file),
                 capabilities: policy.capabilities, emulateRoot: emulateRoot,
                 allowed: policy.openings(emulateRoot: emulateRoot), only: policy.systemCalls, kernel: Kernel.version)
             let path = places.filterCache + "/" + source.fileName(of: file)

@@ -156,4 +156,135 @@ struct TrustTests {
         // What is in `ephemeral` is thrown away at each start.
         #expect(try world.sh("cat victim/file").output == "keep\n")
     }
+
+    // What a trusted profile names.
+
+    /// What a later commit, or a command of an earlier run, can do to a project whose profile is trusted: the profile's
+    /// line, what changes, and what the error names.
+    static let changes = [
+        ("bind = [\"../../data:/data\"]", "rm -r data; ln -s ../secret data", "led out of the project"),
+        ("bind = [\"../../data:/data\"]", "mv data old; mkdir -p a/b; ln -s a/b data", "/a/b"),
+        ("bind = [\"../../data/file:/file\"]", "ln -sf ../../secret/file data/file", "led out of the project"),
+        ("bind = [\"../../data/file:/file\"]", "mv data real; ln -s real data", "bind "),
+        ("layer = [\"../../data\"]", "rm -r data; ln -s ../secret data", "led out of the project"),
+        ("layer = [\"../../x.tar\"]", "tar -cf x.tar data x.json", "the content of layer"),
+        ("upper = \"../../up\"", "rm -rf up; ln -s ../secret up", "led out of the project"),
+        ("upper = \"../../up\"", "rm -rf up; ln -s data up", "upper "),
+        (
+            "seccomp = \"../../x.json\"", "echo '{\"defaultAction\":\"SCMP_ACT_ALLOW\"}' >x.json",
+            "the content of seccomp"
+        ),
+        ("env-file = [\"../../x.env\"]", "echo LD_PRELOAD=/evil >>x.env", "the content of env-file"),
+        ("env-file = [\"../../x.env\"]", "ln -sf ../secret/file x.env", "led out of the project"),
+        (
+            "extends = \"./base.toml\"\nhere = true", "echo 'hostname = \"x\"' >>.sandbox/profiles/base.toml",
+            "base.toml"
+        ),
+        (
+            "extends = \"./base.toml\"\nhere = true",
+            "echo 'hostname = \"x\"' >b; ln -sf ../../b .sandbox/profiles/base.toml",
+            "/b"
+        ),
+    ]
+
+    private func makeProject(_ line: String) throws {
+        try world.write("secret/file", "secret\n")
+        try world.write("project/data/file", "data\n")
+        try world.write("project/x.env", "A=1\n")
+        try world.write("project/.sandbox/profiles/base.toml", "hostname = \"base\"\n")
+        try world.write("project/.sandbox/profiles/mine.toml", line + "\n")
+        // The filter that came with the program, as a file of the project's.
+        try world.sh(
+            "cp ${SANDBOX%/bin/*}/share/sandbox/profiles/seccomp/default.json project/x.json; cd project; tar -cf x.tar data"
+        )
+    }
+
+    @Test(arguments: changes)
+    func trustCoversWhatAProfileNames(_ line: String, _ change: String, _ named: String) throws {
+        try makeProject(line)
+        let run = "cd project; $SANDBOX run --profile mine ../root sh -c 'cat /data/file /file 2>/dev/null; echo ran'"
+        #expect(try world.sh("cd project; $SANDBOX profile trust mine").status == 0)
+        let trusted = try world.sh(run)
+        #expect(trusted.status == 0 && trusted.output.hasSuffix("ran\n"), "\(trusted)")
+        #expect(try world.sh(run).output == trusted.output)
+        let changed = try world.sh("cd project; " + change)
+        #expect(changed.status == 0, "\(changed.errors)")
+        let outcome = try world.sh(run)
+        #expect(outcome.status == 125 && outcome.output.isEmpty && outcome.saysOneLineAtMost, "\(outcome)")
+        #expect(outcome.errors.contains(named), "\(outcome.errors)")
+    }
+
+    /// The daily work of a trusted project: what is in a folder that it shows changes.
+    @Test func whatIsShownMayChange() throws {
+        try makeProject("bind = [\"../../data:/data\"]\nlayer = [\"../../data\"]")
+        let run = "cd project; $SANDBOX run --profile mine ../root cat /data/file"
+        #expect(try world.sh("cd project; $SANDBOX profile trust mine").status == 0)
+        #expect(try world.sh(run).output == "data\n")
+        try world.sh("cd project; echo new >data/file; touch data/other; mkdir more")
+        #expect(try world.sh(run).output == "new\n")
+    }
+
+    /// A filter that is changed while the program is being started, back and forth, is never another than the trusted one.
+    @Test func theTrustedFilterIsTheOneThatIsUsed() throws {
+        try makeProject("seccomp = \"../../x.json\"")
+        #expect(try world.sh("cd project; $SANDBOX profile trust mine").status == 0)
+        let outcome = try world.sh(
+            """
+            cd project; cp x.json good; touch going; echo '{"defaultAction":"SCMP_ACT_ALLOW"}' >open
+            (while [ -e going ]; do cat open >x.json; cat good >x.json; done) 2>/dev/null &
+            for i in $(seq 20); do
+              $SANDBOX run --profile mine ../root sh -c 'unshare -U true 2>/dev/null && echo opened'; done 2>/dev/null
+            rm going; wait
+            $SANDBOX run --profile mine ../root echo ran
+            """)
+        #expect(outcome.output == "ran\n", "\(outcome)")
+    }
+
+    /// Ways to a project's profile that go round the search for its name.
+    @Test(arguments: [
+        "$SANDBOX run --profile ./project/.sandbox/profiles/mine.toml ./root true",
+        "cd project/sub; $SANDBOX run --profile ../.sandbox/profiles/mine.toml ../../root true",
+        "cd project/sub/.sandbox; $SANDBOX run --profile ../../.sandbox/profiles/mine.toml ../../../root true",
+        "cd project/.sandbox/profiles; $SANDBOX run --profile mine.toml ../../../root true",
+        "ln -s project/.sandbox link; $SANDBOX run --profile ./link/profiles/mine.toml ./root true",
+        "ln -s project/.sandbox/profiles/mine.toml link.toml; $SANDBOX run --profile ./link.toml ./root true",
+        "mv project/.sandbox dot; ln -s ../dot project/.sandbox; "
+            + "$SANDBOX run --profile ./project/.sandbox/profiles/mine.toml ./root true",
+        "mkdir -p home/.config/sandbox/profiles; ln -s $PWD/project/.sandbox/profiles/mine.toml "
+            + "home/.config/sandbox/profiles/own.toml; $SANDBOX run --profile own ./root true",
+        "mkdir -p home/.config/sandbox; ln -s $PWD/project/.sandbox/profiles home/.config/sandbox/profiles; "
+            + "$SANDBOX run --profile mine ./root true",
+        "echo 'extends = \"./project/.sandbox/profiles/mine.toml\"' >own.toml; $SANDBOX run --profile ./own.toml ./root true",
+    ])
+    func aProjectsProfileIsItsFromWhereverItIsNamed(_ way: String) throws {
+        try world.write("project/.sandbox/profiles/mine.toml", "network = \"host\"\n")
+        try world.write("project/sub/.sandbox/profiles/other.toml", "hostname = \"x\"\n")
+        let outcome = try world.sh(way)
+        #expect(outcome.status == 125 && outcome.output.isEmpty && outcome.saysOneLineAtMost, "\(outcome)")
+        #expect(outcome.errors.contains("comes from the project"), "\(outcome.errors)")
+        // Trusted once, it may be used from wherever it is named.
+        #expect(try world.sh("cd project; $SANDBOX profile trust ./.sandbox/profiles/mine.toml").status == 0)
+        let again = try world.sh(
+            way.replacingOccurrences(of: "ln -s ", with: "ln -sfn ").replacingOccurrences(
+                of: "mv project/.sandbox dot; ln -sfn ../dot project/.sandbox; ", with: ""))
+        #expect(again.status == 0, "\(again)")
+    }
+
+    /// Records of trust as earlier versions wrote them, under both of the names that they gave.
+    @Test(arguments: [String(repeating: "0", count: 32), "$(ls home/.config/sandbox/trust)"])
+    func aRecordOfAnOlderVersionIsDropped(_ name: String) throws {
+        try world.write(".sandbox/profiles/mine.toml", "network = \"host\"\n")
+        #expect(try world.sandbox(["profile", "trust", "mine"]).status == 0)
+        let planted = try world.sh(
+            """
+            cd home/.config/sandbox/trust; F=\(name.replacingOccurrences(of: "home/.config/sandbox/trust", with: "."))
+            rm *; printf 'sandbox-trust-1\\0%s\\0network = "host"\\n' $OLDPWD/.sandbox/profiles/mine.toml >$F; chmod 600 $F
+            """)
+        #expect(planted.status == 0, "\(planted)")
+        let outcome = try world.run(["--profile", "mine"], "true")
+        #expect(outcome.status == 125 && outcome.errors.contains("was trusted by an older version"), "\(outcome)")
+        #expect(try world.sandbox(["profile", "trust", "mine"]).status == 0)
+        #expect(try world.run(["--profile", "mine"], "true").status == 0)
+        #expect(try world.sh("ls home/.config/sandbox/trust | wc -l").output == "1\n")
+    }
 }

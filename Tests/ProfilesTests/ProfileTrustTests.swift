@@ -69,7 +69,7 @@ struct ProfileTrustTests {
         try world.writeProject("top", "extends = \"base\"\nhostname = \"h\"")
         let resolver = world.resolver()
         for member in try resolver.resolve("top", trusting: true).members where member.profile.name == "top" {
-            try resolver.trust.trust(member.profile.file, content: member.content)
+            try resolver.trust.trust(member.profile.file, covers: member.covers)
         }
         #expect(world.failure(of: "top")?.contains("\"base\"") == true)
         try world.trust("top")

@@ -65,7 +65,7 @@ final class World {
     func trust(_ word: String) throws {
         let resolver = resolver()
         for member in try resolver.resolve(word, trusting: true).members where member.needsTrust {
-            try resolver.trust.trust(member.profile.file, content: member.content)
+            try resolver.trust.trust(member.profile.file, covers: member.covers)
         }
     }
 }
