@@ -84,7 +84,7 @@ struct EndTests {
     @Test func aMessageThatCanNotBeWrittenHoldsNothingUp() throws {
         let outcome = try world.sh(
             """
-            mkfifo stuck; exec 7<>stuck; dd if=/dev/zero bs=4096 count=1000 oflag=nonblock >&7 2>/dev/null
+            mkfifo stuck; exec 7<>stuck; dd if=/dev/zero of=stuck bs=4096 count=1000 oflag=nonblock 2>/dev/null
             timeout -s KILL 20 "$SANDBOX" run --timeout 1 ./root sleep \(mark) 2>&7; echo $?
             """)
         #expect(outcome.output == "124\n", "\(outcome)")

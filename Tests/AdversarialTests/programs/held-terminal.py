@@ -6,6 +6,7 @@ import pty
 import signal
 import sys
 import termios
+import time
 
 way, command = sys.argv[1], sys.argv[2:]
 leader, follower = pty.openpty()
@@ -26,9 +27,16 @@ if child == 0:
             termios.tcflow(2, termios.TCOOFF)
             signal.signal(signal.SIGTTOU, signal.SIG_DFL)
         os.execvp(command[0], command)
-    status = os.waitpid(job, os.WUNTRACED)[1]
-    print("stopped" if os.WIFSTOPPED(status) else os.waitstatus_to_exitcode(status), flush=True)
-    if os.WIFSTOPPED(status):
+    ended = 0
+    for _ in range(400):
+        ended, status = os.waitpid(job, os.WUNTRACED | os.WNOHANG)
+        if ended:
+            break
+        time.sleep(0.05)
+    if not ended or os.WIFSTOPPED(status):
         os.kill(job, signal.SIGKILL)
+        print("stopped" if ended else "held", flush=True)
+    else:
+        print(os.waitstatus_to_exitcode(status), flush=True)
     os._exit(0)
 os.waitpid(child, 0)
