@@ -224,20 +224,36 @@ struct TrustTests {
         #expect(try world.sh(run).output == "new\n")
     }
 
-    /// A filter that is changed while the program is being started, back and forth, is never another than the trusted one.
+    /// Changes the filter `x.json` by memory that was mapped before: its times stay as they were.
+    private static let quietly = """
+        import mmap, sys
+        text = (b'{"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_X86_64","SCMP_ARCH_AARCH64"],'
+                b'"syscalls":[{"names":["reboot"],"action":"SCMP_ACT_ERRNO"}]}')
+        with open("x.json", "r+b") as file:
+            memory = mmap.mmap(file.fileno(), 0)
+            memory[:] = memory[:]
+            print("mapped", flush=True)
+            sys.stdin.readline()
+            memory[:] = text.ljust(len(memory))
+            print("changed", flush=True)
+            sys.stdin.readline()
+        """
+
+    /// Whatever the times of a file say: the filter that is used is the one that was looked at.
     @Test func theTrustedFilterIsTheOneThatIsUsed() throws {
         try makeProject("seccomp = \"../../x.json\"")
-        #expect(try world.sh("cd project; $SANDBOX profile trust mine").status == 0)
+        try world.write("project/quietly.py", Self.quietly)
         let outcome = try world.sh(
             """
-            cd project; cp x.json good; touch going; echo '{"defaultAction":"SCMP_ACT_ALLOW"}' >open
-            (while [ -e going ]; do cat open >x.json; cat good >x.json; done) 2>/dev/null &
-            for i in $(seq 20); do
-              $SANDBOX run --profile mine ../root sh -c 'unshare -U true 2>/dev/null && echo opened'; done 2>/dev/null
-            rm going; wait
-            $SANDBOX run --profile mine ../root echo ran
+            cd project; run() { $SANDBOX run "$@" ../root sh -c 'unshare -U true 2>/dev/null && echo opened || echo held'; }
+            coproc python3 quietly.py; read -r _ <&${COPROC[0]}
+            $SANDBOX profile trust mine; run --profile mine
+            echo >&${COPROC[1]}; read -r _ <&${COPROC[0]}
+            run --profile mine 2>/dev/null; run --seccomp ./x.json
+            echo >&${COPROC[1]}; wait
             """)
-        #expect(outcome.output == "ran\n", "\(outcome)")
+        // The file is open by then, as the last of them shows.
+        #expect(outcome.output == "held\nheld\nopened\n" || outcome.output == "held\nopened\n", "\(outcome)")
     }
 
     /// Ways to a project's profile that go round the search for its name.
