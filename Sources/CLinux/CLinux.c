@@ -52,8 +52,8 @@ static void wait_while_set(volatile int32_t *word) {
 }
 
 static int give_up_rights(struct sb_rights kept) {
-    for (int number = 0; number <= kept.last; number++) {
-        if (kept.capabilities >> number & 1) continue;
+    for (int number = 0; number < 64; number++) {
+        if (!((kept.bounding & ~kept.capabilities) >> number & 1)) continue;
         long result = bare_call(SYS_prctl, PR_CAPBSET_DROP, number, 0, 0);
         if (result < 0) return (int)-result;
     }

@@ -6,7 +6,7 @@ import SandboxPolicy
 
 enum Capabilities {
     /// The last number that the running kernel knows.
-    static var last: Int32 { Int32(cap_max_bits()) - 1 }
+    private static var last: Int32 { Int32(cap_max_bits()) - 1 }
 
     /// Takes everything but `kept` out of the bounding set and out of what may be raised on execve(2).
     static func limitBounding(to kept: CapabilitySet) throws(Errno) {
@@ -15,6 +15,13 @@ enum Capabilities {
         }
         // One call: cap_reset_ambient(3) asks for each capability.
         try Namespacing.clearAmbientCapabilities()
+    }
+
+    /// Takes these out of the bounding set.
+    static func dropBounding(_ dropped: CapabilitySet) throws(Errno) {
+        for capability in dropped.members where cap_drop_bound(cap_value_t(capability.rawValue)) != 0 {
+            throw Errno.current
+        }
     }
 
     /// Whether this process has all of these in its effective set.

@@ -82,8 +82,11 @@ struct Child {
             start.asking = .init(filter: observer.askingFilter, keeping: ended.raw) { listener = $0 }
         }
         do throws(Errno) {
+            // What neither this process nor the command may have is given up once, for both.
+            try Capabilities.limitBounding(to: launch.plan.execution.capabilities.union(Init.capabilities))
             command = try Namespacing.startCommand(
-                keeping: Init.capabilities.bits, last: Capabilities.last, sharingDescriptors: start.asking != nil
+                keeping: Init.capabilities.bits, of: launch.plan.execution.capabilities.bits,
+                sharingDescriptors: start.asking != nil
             ) { [start] in
                 do throws(LaunchFailure) { try start.run() } catch { Self.fail(error, report) }
             }

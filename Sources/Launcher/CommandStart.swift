@@ -60,7 +60,7 @@ struct CommandStart {
 
     private func takeIdentity(_ account: Account) throws(LaunchFailure) {
         do throws(Errno) {
-            try Capabilities.limitBounding(to: execution.capabilities)
+            try Capabilities.dropBounding(Init.capabilities.subtracting(execution.capabilities))
             if execution.ownUserNamespace {
                 try Namespacing.unshare(0x1000_0000)  // CLONE_NEWUSER
                 // Its /proc files belong to it only while it is dumpable; nothing else runs in here yet.

@@ -16,11 +16,12 @@ public enum Namespacing {
     /// Meanwhile this process gives up all capabilities but `kept`, and the gaining of new ones, and begins a session of
     /// its own. Before it executes a program, the child calls `awaitParentsRights`.
     /// - Parameters:
-    ///   - kept: bits of capabilities(7), of which the running kernel knows those up to `last`.
+    ///   - kept: bits of capabilities(7).
+    ///   - bounding: bits that the bounding set has beside those.
     ///   - descriptors: what the child opens and closes before it executes a program, this process has opened
     ///     and closed too (CLONE_FILES); execve(2) parts them.
     public static func startCommand(
-        keeping kept: UInt64, last: Int32, sharingDescriptors descriptors: Bool, _ body: @escaping () -> Never
+        keeping kept: UInt64, of bounding: UInt64, sharingDescriptors descriptors: Bool, _ body: @escaping () -> Never
     ) throws(Errno) -> ProcessID {
         final class Body {
             let run: () -> Never
@@ -33,7 +34,7 @@ public enum Namespacing {
                 { context in
                     guard let context = unsafe context else { Process.exit(125) }
                     unsafe Unmanaged<Body>.fromOpaque(context).takeUnretainedValue().run()
-                }, held.toOpaque(), descriptors ? 1 : 0, sb_rights(capabilities: kept, last: last))
+                }, held.toOpaque(), descriptors ? 1 : 0, sb_rights(capabilities: kept, bounding: bounding))
         }
     }
 

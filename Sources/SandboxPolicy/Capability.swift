@@ -40,6 +40,16 @@ public struct CapabilitySet: Equatable, Sendable, ExpressibleByArrayLiteral {
 
     public mutating func insert(_ capability: Capability) { bits |= 1 << UInt64(capability.rawValue) }
     public mutating func formUnion(_ other: CapabilitySet) { bits |= other.bits }
+    public func union(_ other: CapabilitySet) -> CapabilitySet {
+        var all = self
+        all.formUnion(other)
+        return all
+    }
+    public func subtracting(_ other: CapabilitySet) -> CapabilitySet {
+        var rest = self
+        rest.subtract(other)
+        return rest
+    }
     public mutating func subtract(_ other: CapabilitySet) { bits &= ~other.bits }
     public func contains(_ capability: Capability) -> Bool { contains(number: capability.rawValue) }
     public func contains(number: Int) -> Bool { number < 64 && bits >> UInt64(number) & 1 == 1 }

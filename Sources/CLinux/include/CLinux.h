@@ -56,10 +56,9 @@ static inline int sb_clone3(uint64_t flags, int *pidfd) {
 // Gives back the memory of what start-up needed: program pages that can be read again, and free heap (madvise(2)).
 void sb_release_memory(void);
 
-// What of its capabilities a process keeps; `last` is the highest number that the running kernel knows.
+// What of its capabilities a process keeps, and which its bounding set may have besides until then.
 struct sb_rights {
-    uint64_t capabilities;
-    int last;
+    uint64_t capabilities, bounding;
 };
 // clone(2) much as vfork(2) does it: the child runs `body` on a stack of its own in this process's memory, and this
 // process waits until the child has executed a program or ended. Copies no page tables. Meanwhile this process begins a
