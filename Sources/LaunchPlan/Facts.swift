@@ -75,6 +75,10 @@ public struct Facts: Equatable, Sendable {
     public var wideFolder: WideFolder?
     /// Sources of binds that are files, not folders.
     public var boundFiles: Set<String> = []
+    /// What of the bound trees is shown read-only, folders before what they hold.
+    public var protections: [Protection] = []
+    /// Files of the bound trees that show other text inside.
+    public var substitutions: [Substitution] = []
     /// The resolv.conf(5) for a sandbox that reaches a network: the host's, less servers that are out of its reach.
     public var resolvConf = ""
     /// The path of pasta(1); looked for where the policy asks for its network.

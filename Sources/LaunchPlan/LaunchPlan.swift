@@ -141,17 +141,11 @@ public struct LaunchPlan: Equatable, Sendable {
 // The root: layers, generated files, mount points, upper.
 extension LaunchPlan {
     /// Binds are taken from the host's tree before anything covers a part of it.
-    private mutating func openBinds() -> [(slot: Slot, place: MountPoint)] {
-        var binds = request.policy.binds
-        if request.policy.here {
-            let folder = request.facts.currentFolder
-            // Below the others, some of which lie in it.
-            binds.insert(Bind(source: folder, destination: folder, readOnly: false), at: 0)
-        }
-        return binds.map {
+    private mutating func openBinds() -> [(bind: Bind, slot: Slot, place: MountPoint)] {
+        request.policy.allBinds(from: request.facts.currentFolder).map {
             let slot = newSlot()
             steps.append(.copyTree(host: $0.source, slot, readOnly: $0.readOnly))
-            return (slot, MountPoint(path: $0.destination, isFile: request.facts.boundFiles.contains($0.source)))
+            return ($0, slot, MountPoint(path: $0.destination, isFile: request.facts.boundFiles.contains($0.source)))
         }
     }
 
@@ -355,20 +349,23 @@ extension LaunchPlan {
 
     /// What the user wants mounted. Parents first, whatever the order of the words: one that came later would cover what is
     /// to be seen below it, or show what is to be covered.
-    private mutating func mountWanted(_ binds: [(slot: Slot, place: MountPoint)]) {
-        var wanted: [(path: String, step: Step)] = []
+    private mutating func mountWanted(_ binds: [(bind: Bind, slot: Slot, place: MountPoint)]) {
+        var wanted: [(path: String, steps: [Step])] = []
         for mount in request.policy.memoryMounts {
             var data = [("mode", "755")]
             if let size = mount.size { data.append(("size", String(size))) }
             let step = Step.mount(.tmpfs, at: mount.destination, options: [.noSetID, .noDevices], data: data)
-            wanted.append((mount.destination, step))
+            wanted.append((mount.destination, [step]))
         }
-        for bind in binds { wanted.append((bind.place.path, .attach(bind.slot, at: bind.place.path))) }
+        for bind in binds {
+            let attach = Step.attach(bind.slot, at: bind.place.path)
+            wanted.append((bind.place.path, [attach] + request.protections(of: bind.bind, in: bind.slot)))
+        }
         func depth(_ path: String) -> Int { path.split(separator: "/").count { $0 != "." } }
         var byDepth: [[Step]] = []
-        for (path, step) in wanted {
+        for (path, steps) in wanted {
             while byDepth.count <= depth(path) { byDepth.append([]) }
-            byDepth[depth(path)].append(step)
+            byDepth[depth(path)] += steps
         }
         steps += byDepth.joined()
     }

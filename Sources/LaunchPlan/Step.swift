@@ -73,6 +73,12 @@ public enum Step: Equatable, Sendable {
     case closeToRoot
     /// Hides what the user wants hidden: it must be there.
     case hide(String)
+    /// Mounts a folder of a bound tree on itself: what is a mount can't be renamed.
+    case holdInPlace(Slot, String)
+    /// Makes a part of a bound tree read-only, as a mount of its own, which can't be removed or replaced either.
+    case protectBound(Slot, String, isMissing: Bool)
+    /// Shows a file of scratch in place of one of a bound tree, read-only.
+    case coverBound(Slot, String, by: String)
     /// pivot_root(2), and the old root gone.
     case enterRoot
     case makeRootReadOnly
@@ -110,6 +116,10 @@ extension Step: CustomStringConvertible {
         case .protect(let part): "make \(part.path) read-only"
         case .closeToRoot: "close to root what is root's in /proc"
         case .hide(let path): "hide \(path)"
+        case .holdInPlace(let slot, let path): "hold \(path) of #\(slot) in its place"
+        case .protectBound(let slot, let path, let isMissing):
+            "protect \(path) of #\(slot): read-only\(isMissing ? ", and kept from being made" : "")"
+        case .coverBound(let slot, let path, let name): "show \(name) of scratch as \(path) of #\(slot), read-only"
         case .enterRoot: "pivot into the new root and let go of the old"
         case .makeRootReadOnly: "make the root file system read-only"
         }
@@ -156,7 +166,7 @@ extension Step {
         case .mask(let part), .protect(let part): part.mount == "/sys" ? .sys : .proc
         case .maskOfProcessors: .sys
         case .closeToRoot: .proc
-        case .attach, .hide: .hostFolders
+        case .attach, .hide, .holdInPlace, .protectBound, .coverBound: .hostFolders
         case .enterRoot, .makeRootReadOnly: .root
         }
     }

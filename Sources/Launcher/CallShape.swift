@@ -20,6 +20,8 @@ struct CallShape {
         case makes
         /// Takes the path itself out of its folder, wherever it leads.
         case removes
+        /// Puts something in place of the path, which may be there.
+        case replaces
         /// Changes what is there: where the path leads, or itself where an argument has AT_SYMLINK_NOFOLLOW.
         case changes(flags: Int? = nil)
         /// Changes the path itself, wherever it leads.
@@ -47,6 +49,10 @@ struct CallShape {
         CallShape(texts: [.path(name, folder: folder)], change: change)
     }
 
+    private static func renaming(_ from: Int, folder: Int? = nil, to: Int, folder newFolder: Int? = nil) -> CallShape {
+        CallShape(texts: [.path(from, folder: folder), .path(to, folder: newFolder)], change: .replaces)
+    }
+
     private static func address(_ pointer: Int, length: Int) -> CallShape {
         CallShape(texts: [.address(pointer, length: length)])
     }
@@ -64,7 +70,8 @@ struct CallShape {
             Call.openat: path(1, folder: 0, .opens(flags: 2)), Call.mkdirat: path(1, folder: 0, .makes),
             Call.mknodat: path(1, folder: 0, .makes), Call.linkat: path(3, folder: 2, .makes),
             Call.symlinkat: path(2, folder: 1, .makes), Call.unlinkat: path(1, folder: 0, .removes),
-            Call.renameat: path(1, folder: 0, .removes), Call.renameat2: path(1, folder: 0, .removes),
+            Call.renameat: renaming(1, folder: 0, to: 3, folder: 2),
+            Call.renameat2: renaming(1, folder: 0, to: 3, folder: 2),
             Call.truncate: path(0, .changes()), Call.fchmodat: path(1, folder: 0, .changes()),
             Call.fchownat: path(1, folder: 0, .changes(flags: 4)),
             Call.utimensat: path(1, folder: 0, .changes(flags: 3)), Call.setxattr: path(0, .changes()),
@@ -76,7 +83,7 @@ struct CallShape {
         let older: [UInt32: CallShape] = [
             Call.open: path(0, .opens(flags: 1)), Call.creat: path(0, .makes), Call.mkdir: path(0, .makes),
             Call.mknod: path(0, .makes), Call.link: path(1, .makes), Call.symlink: path(1, .makes),
-            Call.unlink: path(0, .removes), Call.rmdir: path(0, .removes), Call.rename: path(0, .removes),
+            Call.unlink: path(0, .removes), Call.rmdir: path(0, .removes), Call.rename: renaming(0, to: 1),
             Call.chmod: path(0, .changes()), Call.chown: path(0, .changes()), Call.lchown: path(0, .changesLink),
             Call.stat: path(0), Call.lstat: path(0), Call.access: path(0), Call.readlink: path(0),
         ]
@@ -96,7 +103,7 @@ struct CallShape {
             switch shape.change {
             case nil: nil
             case .opens(let flags): WatchedCall(number, where: (argument: flags, bits: OpenBits.write))
-            case .makes, .removes, .changes, .changesLink: WatchedCall(number)
+            case .makes, .removes, .replaces, .changes, .changesLink: WatchedCall(number)
             }
         }
     }

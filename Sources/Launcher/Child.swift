@@ -19,6 +19,7 @@ struct Child {
             try leaveTheCaller()
             try leaveTheCallersKeys()
             try walk()
+            try beWatched()
             try dieWithLauncher()
             try start()
         } catch {
@@ -47,7 +48,8 @@ struct Child {
     private func leaveTheCaller() throws(LaunchFailure) {
         do throws(Errno) {
             try appended.handOver()
-            try Namespacing.closeDescriptors(keeping: [gate.raw, report.raw, ended.raw])
+            let watched = launch.guardian?.childsDescriptor.map { [$0] } ?? []
+            try Namespacing.closeDescriptors(keeping: [gate.raw, report.raw, ended.raw] + watched)
         } catch { throw LaunchFailure(.namespaces, errno: error.rawValue) }
     }
 
@@ -57,6 +59,13 @@ struct Child {
             // Where the user has no room for another keyring, a filter that closes the calls for keys is enough.
             if case .tooMany = try SessionKeyring.joinNew(), !launch.closesKeys { throw Errno.quota }
         } catch { throw LaunchFailure(.keyring, errno: error.rawValue) }
+    }
+
+    /// The command does not start before somebody sees to what is protected.
+    private func beWatched() throws(LaunchFailure) {
+        do throws(Errno) { try launch.guardian?.waitUntilWatched() } catch {
+            throw LaunchFailure(.namespaces, errno: error.rawValue)
+        }
     }
 
     private func dieWithLauncher() throws(LaunchFailure) {

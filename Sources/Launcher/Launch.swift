@@ -24,6 +24,8 @@ public struct Launch {
     let hasOwnSession = !Namespacing.leadsGroup
     /// Something of the sandbox outlives it: its mounts must be gone before this returns, for the next to use them.
     let isKept: Bool
+    /// Watches over protected places, where there are any.
+    let guardian: Guardian?
     /// Told at the end what the user should know.
     let say: (LastWord) -> Void
 
@@ -36,8 +38,9 @@ public struct Launch {
 
     public init(
         _ plan: LaunchPlan, filter: [UInt8]?, observer: Observer?, words: [String], tail: Int?, timeout: Int?,
-        isKept: Bool, say: @escaping (LastWord) -> Void
+        isKept: Bool, guardian: Guardian? = nil, say: @escaping (LastWord) -> Void
     ) {
+        self.guardian = guardian
         self.isKept = isKept
         self.say = say
         self.plan = plan
@@ -79,6 +82,7 @@ public struct Launch {
                 appended: appended
             ).run()
         }
+        guardian?.sandboxBegan(child)
         let status = ended.keepReader()
         let failure = report.keepReader()
         let alive = gate.keepWriter()

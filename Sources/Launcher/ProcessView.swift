@@ -62,7 +62,12 @@ struct ProcessView {
                 if try Self.isReadOnly(path, root, [.noFollow]) != nil { return false }
                 return try Self.isReadOnly(Self.parent(of: path), root) ?? false
             case .removes:
-                if try Self.isReadOnly(path, root, [.noFollow]) == nil { return false }
+                guard let isReadOnly = try Self.isReadOnly(path, root, [.noFollow]) else { return false }
+                // Read-only by itself, it is a mount, which stays where it is.
+                if isReadOnly { return true }
+                return try Self.isReadOnly(Self.parent(of: path), root) ?? false
+            case .replaces:
+                if try Self.isReadOnly(path, root, [.noFollow]) == true { return true }
                 return try Self.isReadOnly(Self.parent(of: path), root) ?? false
             case .changesLink: return try Self.isReadOnly(path, root, [.noFollow]) ?? false
             case .changes(let index):

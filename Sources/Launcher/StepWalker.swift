@@ -57,6 +57,9 @@ struct StepWalker: ~Copyable {
         case .protect(let part): try protect(part)
         case .closeToRoot: try closeToRoot()
         case .hide(let path): try hide(path)
+        case .holdInPlace(let slot, let path): try holdInPlace(slot, path)
+        case .protectBound(let slot, let path, _): try protectBound(slot, path)
+        case .coverBound(let slot, let path, let name): try coverBound(slot, path, name)
         case .enterRoot: try enterRoot()
         case .makeRootReadOnly: try Mounts.set([.readOnly], on: withRoot(), recursive: false)
         }
@@ -270,5 +273,32 @@ extension MountOptions {
         if contains(.noDevices) { attributes.insert(.noDevices) }
         if contains(.noExecution) { attributes.insert(.noExecution) }
         return attributes
+    }
+}
+
+// What is protected in bound trees.
+extension StepWalker {
+    /// A place of a bound tree, which hangs in the sandbox already: links are not followed, the last is a place itself.
+    private func openBound(_ slot: Slot, _ path: String) throws(Errno) -> Descriptor {
+        try placed(slot).descriptor.open(path, [.path, .noFollow], resolve: [.beneath, .noSymlinks])
+    }
+
+    private func holdInPlace(_ slot: Slot, _ path: String) throws(Errno) {
+        let target = try openBound(slot, path)
+        try Mounts.attach(Mounts.copy(target, recursive: true), at: target)
+    }
+
+    private func protectBound(_ slot: Slot, _ path: String) throws(Errno) {
+        let target = try openBound(slot, path)
+        let copy = try Mounts.copy(target, recursive: true)
+        try Mounts.set([.readOnly], on: copy, recursive: true)
+        try Mounts.attach(copy, at: target)
+    }
+
+    private func coverBound(_ slot: Slot, _ path: String, _ name: String) throws(Errno) {
+        let file = try place(scratch).descriptor.open(name, [.path], resolve: [.beneath, .noSymlinks])
+        let copy = try Mounts.copy(file, recursive: false)
+        try Mounts.set([.readOnly, .noSetID, .noDevices, .noExecution], on: copy, recursive: false)
+        try Mounts.attach(copy, at: openBound(slot, path))
     }
 }

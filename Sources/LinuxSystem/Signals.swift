@@ -122,6 +122,10 @@ public struct SignalQueue: Sendable {
     }
 }
 
+extension Process {
+    public static func pause(milliseconds: UInt32) { usleep(milliseconds * 1000) }
+}
+
 /// Time that only goes forward (clock_gettime(2), CLOCK_MONOTONIC).
 public enum Clock {
     /// CLOCK_REALTIME.

@@ -101,6 +101,11 @@ extension Denial {
                 Remedy(settings: [], note: "to allow it, leave that mask out")
             )
         }
+        if let (rule, released) = protection(path, record) {
+            return (
+                rule, Remedy(settings: [(.protect, "!" + released)], note: "programs outside may run what is there")
+            )
+        }
         for setting in record.settings.reversed() where setting.option == .bind && setting.value.hasSuffix(":ro") {
             let parts = setting.value.dropLast(3).split(separator: ":", omittingEmptySubsequences: false)
             if let destination = parts.last.map(String.init), isBelow(destination) {
@@ -114,6 +119,22 @@ extension Denial {
         let rule = Self.rule(.readOnly, own ? "always" : "true", record)
         if own { return (rule, Remedy(settings: [], note: "the kernel's own files are always read-only inside")) }
         return (rule, Remedy(settings: [(.readOnly, "false")], note: "or --tmpfs with a folder that begins empty"))
+    }
+}
+
+// What is protected.
+extension Denial {
+    private static func protection(_ path: String, _ record: ObservationRecord) -> (DenialRule, String)? {
+        var paths = ProtectedPaths()
+        for setting in record.settings where setting.option == .protect { _ = paths.add(setting.value) }
+        // Shown with what the protections put into the project, unless that is taken back.
+        if path.hasSuffix("/info/exclude"), let setting = record.settings.last(where: { $0.option == .protect }) {
+            return (DenialRule(option: .protect, value: setting.value, origin: setting.origin), ".git/info/exclude")
+        }
+        guard let covering = paths.covering(path),
+            let setting = record.settings.last(where: { $0.option == .protect && $0.value.hasSuffix(covering) })
+        else { return nil }
+        return (DenialRule(option: .protect, value: setting.value, origin: setting.origin), covering)
     }
 }
 

@@ -8,7 +8,7 @@ public enum Option: String, CaseIterable, Sendable, Hashable {
     case layer, upper
     case readOnly = "read-only"
     case name
-    case bind, tmpfs, mask, here
+    case bind, tmpfs, mask, here, protect
     case workdir, env
     case envFile = "env-file"
     case user, hostname, entrypoint, command
@@ -173,6 +173,14 @@ extension Option {
             Self.make(
                 .flag, .last, .view, "show the current folder at its own path, writable, and start there",
                 untrusted: .only(["false"], "only closes; `true` shows files of the host's"))
+        case .protect:
+            Self.make(
+                .required("PATH|!PATH|none"), .append, .view,
+                "show this path of a project read-only, also where there is nothing yet: what programs outside run later, "
+                    + "as .git/hooks. !PATH takes one back, none all given before",
+                untrusted: .nothing(
+                    "takes protections back, and for git shows the folder that a linked work tree shares"),
+                choices: ["none"])
         case .workdir:
             Self.make(
                 .required("PATH"), .last, .process, "the folder the command starts in",

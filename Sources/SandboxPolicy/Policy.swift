@@ -124,6 +124,7 @@ public struct Policy: Equatable, Sendable {
     public var memoryMounts: [MemoryMount] = []
     public var masks: [String] = []
     public var here = false
+    public var protected = ProtectedPaths()
     public var workdir: String?
     public var environment: [Variable] = []
     public var environmentFiles: [String] = []
@@ -152,6 +153,11 @@ public struct Policy: Equatable, Sendable {
     public var explain: String?
     public var quiet = false
     public var verbose = false
+
+    /// The binds, and that of `--here` below the others, some of which lie in it.
+    public func allBinds(from currentFolder: String) -> [Bind] {
+        here ? [Bind(source: currentFolder, destination: currentFolder, readOnly: false)] + binds : binds
+    }
 
     /// All that the filter lets through beside its own rules.
     /// - Parameter emulateRoot: changes of identity are answered with success and not made, also for a sandbox inside.
@@ -223,6 +229,10 @@ public struct Policy: Equatable, Sendable {
         case .tmpfs: memoryMounts.append(try Self.memoryMount(setting))
         case .mask: masks.append(try Self.insidePath(setting, value))
         case .here: here = value == "true"
+        case .protect:
+            guard protected.add(value) else {
+                throw PolicyError(setting, "must be PATH, !PATH or none, the path beneath the project and without ..")
+            }
         case .workdir: workdir = try Self.insidePath(setting, value)
         case .env: try set(setting)
         case .envFile: environmentFiles.append(value)

@@ -37,7 +37,9 @@ struct Observing {
             do throws(Errno) { try Files.remove(file) } catch {}
         }
         let isNetworkClosed = policy.network == .none
-        let hasReadOnlyPlaces = policy.readOnly || policy.binds.contains(where: \.readOnly) || !policy.masks.isEmpty
+        let hasReadOnlyPlaces =
+            policy.readOnly || policy.binds.contains(where: \.readOnly) || !policy.masks.isEmpty
+            || !policy.protected.isEmpty
         guard isLearning || filter != nil || isNetworkClosed || hasReadOnlyPlaces else { return nil }
         let attention: Observer.Attention =
             isLearning ? .all : .denials(isNetworkClosed: isNetworkClosed, hasReadOnlyPlaces: hasReadOnlyPlaces)

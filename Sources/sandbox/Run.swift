@@ -52,8 +52,11 @@ struct Run {
         }
         let profile = try profileSettings()
         let root = try Root.find(subject, profile + line.settings, manage, paths)
-        let policy = try policy(profile, root)
-        let facts = Facts.gather(for: policy, isHost: root.kind == .host)
+        var policy = try policy(profile, root)
+        let protecting = try Protecting(&policy, paths)
+        var facts = Facts.gather(for: policy, isHost: root.kind == .host)
+        facts.protections = protecting.protections
+        facts.substitutions = protecting.substitutions
         let identity = try IdentityMap(policy.identity, facts)
         let command = try commandWords(policy, root)
         let store = Store(manage)
@@ -78,11 +81,13 @@ struct Run {
         if !policy.quiet { for omission in plan.omissions { Message.say(omission) } }
         if policy.verbose { sayPlan(plan) }
         defer { upper.discard(manage) }
+        let guardian = try protecting.guardian(isQuiet: policy.quiet)
+        defer { guardian?.end() }
         let observing = try Observing(verb, policy, filter, manage)
         let launch = Launch(
             plan, filter: filter, observer: observing?.observer, words: literal(command),
             tail: literalTail, timeout: policy.timeout,
-            isKept: upper.folders != nil,
+            isKept: upper.folders != nil, guardian: guardian,
             say: { if !policy.quiet { Message.sayUnlessItWaits($0.text) } })
         let status: Int32
         do throws(LaunchFailure) {

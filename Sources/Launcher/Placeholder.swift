@@ -1,0 +1,117 @@
+// Something empty that stands where a protected path has nothing yet: a mount needs a place to be mounted on, and a file
+// system has no other way to keep a name from being made. It goes with the sandbox.
+
+public import LinuxSystem
+
+/// Its mode says what it is from the moment it exists: the sticky bit, which nobody sets on an empty folder or file of a
+/// project. So the next start knows one that was left behind when everything was killed at once.
+public struct Placeholder: Sendable, Equatable {
+    /// Of the host, without links.
+    public let folder: String
+    public let name: String
+    /// A file with this content; nil: a folder. Git takes no notice of an empty folder, so that is the rule.
+    public let content: [UInt8]?
+
+    private static let folderMode: UInt32 = 0o1755
+    private static let fileMode: UInt32 = 0o1444
+
+    public init(folder: String, name: String, content: [UInt8]?) {
+        self.folder = folder
+        self.name = name
+        self.content = content
+    }
+
+    /// What git reads in a folder of its own without being told anything by it (gitrepository-layout(5)).
+    public static func content(ofGit name: String) -> [UInt8]? {
+        switch name {
+        case "hooks", "info": nil
+        // The common folder is this one.
+        case "commondir": Array(".\n".utf8)
+        default: []
+        }
+    }
+
+    /// Whether what is there was made by this type and not used by anybody since.
+    public static func isOne(_ name: String, in folder: borrowing Descriptor) throws(Errno) -> Bool {
+        let status = try folder.status(of: name)
+        guard status.permissions & 0o1000 != 0, status.owner == Process.effectiveUser else { return false }
+        switch status.kind {
+        case .directory: return try folder.open(name, [.readOnly, .directory, .noFollow], resolve: [.beneath]).isEmpty
+        case .regular: return status.size <= 2
+        default: return false
+        }
+    }
+
+    private func openFolder() throws(Errno) -> Descriptor {
+        try Descriptor.open("/", [.path, .directory]).open(
+            folder == "/" ? "." : String(folder.dropFirst()), [.path, .directory], resolve: [.noSymlinks])
+    }
+
+    /// Makes it, or takes one over that another sandbox made.
+    /// - Returns: a lock to hold meanwhile, which those who share the place have too; nil where there is something else.
+    /// - Throws: EAGAIN where somebody keeps others from sharing it.
+    public func make() throws(Errno) -> SharedDescriptor? {
+        let parent = try openFolder()
+        for attempt in 0..<100 {
+            do throws(Errno) {
+                try makeOnce(in: parent)
+            } catch .exists {
+                guard try Self.isOne(name, in: parent) else { return nil }
+            }
+            do throws(Errno) {
+                let own = try parent.open(name, [.readOnly, .noFollow, .nonBlocking], resolve: [.beneath])
+                try own.lock(exclusive: false)
+                // Whoever made it may have removed it between opening and locking.
+                if try own.status().isSameFile(as: parent.status(of: name)) { return SharedDescriptor(own) }
+            } catch .noEntry {} catch .wouldBlock where attempt < 99 { Process.pause(milliseconds: 10) }
+        }
+        throw Errno.wouldBlock
+    }
+
+    private func makeOnce(in parent: borrowing Descriptor) throws(Errno) {
+        guard let content else { return try parent.makeDirectory(name, mode: Self.folderMode) }
+        guard let fileName = FileName(name) else { throw Errno.invalid }
+        do throws(Errno) {
+            // With a name only when it is whole: git outside may read it at any time.
+            let file = try parent.open(".", [.readOnly, .directory], resolve: [.beneath]).makeUnnamedFile()
+            try file.write(content)
+            try file.setMode(Self.fileMode)
+            try file.giveName(fileName, in: parent)
+        } catch .notSupported {
+            let file = try parent.open(
+                name, [.writeOnly, .create, .exclusive], mode: Self.fileMode, resolve: [.beneath])
+            try file.write(content)
+        }
+    }
+
+    /// Removes it, unless another sandbox still stands on it or somebody has put something there.
+    public func remove() {
+        do throws(Errno) {
+            let parent = try openFolder()
+            guard try Self.isOne(name, in: parent) else { return }
+            let own = try parent.open(name, [.readOnly, .noFollow, .nonBlocking], resolve: [.beneath])
+            try own.lock()
+            guard try own.status().isSameFile(as: parent.status(of: name)) else { return }
+            if try own.status().kind == .directory {
+                try parent.removeDirectory(name)
+            } else {
+                try parent.removeFile(name)
+            }
+        } catch {}  // Gone, used, or in use: whoever uses it removes it.
+    }
+
+    /// Something was put there from outside while the command ran: it is an ordinary folder or file now.
+    public func giveUp(_ held: SharedDescriptor) {
+        do throws(Errno) {
+            // Not while another sandbox stands on it.
+            try held.descriptor.lock()
+            let status = try held.descriptor.status()
+            guard status.links > 0 else { return }
+            try held.descriptor.setMode(status.kind == .directory ? 0o755 : 0o644)
+        } catch {}
+    }
+}
+
+extension Descriptor {
+    fileprivate var isEmpty: Bool { borrowing get throws(Errno) { try names().isEmpty } }
+}

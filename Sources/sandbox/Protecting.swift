@@ -1,0 +1,253 @@
+// Finds what `--protect` means in the folders that this run shows: which places are there, which are not yet, and what
+// has to be held in its place so that nobody moves a protected one away with the folder above it.
+
+import LaunchPlan
+import Launcher
+import LinuxSystem
+import SandboxPolicy
+
+struct Protecting {
+    /// For the plan: folders before what they hold.
+    private(set) var protections: [Protection] = []
+    /// Where something empty has to stand.
+    private(set) var missing: [Placeholder] = []
+    /// Git's lists of what it takes no notice of, with what stands in the project for the time of the run.
+    private(set) var substitutions: [Substitution] = []
+    /// Said before the command runs.
+    private(set) var remarks: [String] = []
+
+    /// A folder that the sandbox may write, without links.
+    private struct Shown {
+        var bind: Bind
+        var source: String
+    }
+    private var shown: [Shown] = []
+    /// Kinds by path beneath each of `shown`.
+    private var found: [[String: Protection.Kind]] = []
+    /// Folders of git: what is missing there must be a file that git can read.
+    private var gitFolders: Set<String> = []
+    /// Projects, and where git keeps what is theirs.
+    private var repositories: [(project: String, folder: String)] = []
+
+    /// - Parameter policy: gets a bind more where the project's repository lies elsewhere.
+    init(_ policy: inout Policy, _ paths: HostPaths) throws {
+        if policy.protected.isEmpty { return }
+        let current = try Process.currentFolder()
+        for bind in policy.allBinds(from: current) { show(bind) }
+        if shown.isEmpty { return }
+        var wanted: [String] = []
+        for project in projects(current) {
+            wanted += try meant(in: project, &policy, isCurrent: project == current, paths)
+        }
+        wanted += inside(policy)
+        found = shown.map { _ in [:] }
+        for path in wanted { try protect(path, links: 0) }
+        for (index, one) in shown.enumerated() { collect(found[index], one) }
+        if policy.protected.isReleased(".git/info/exclude") { return }
+        for repository in repositories { try exclude(repository.project, repository.folder) }
+    }
+
+    /// Sees to it that something stands where nothing is yet; nil where nothing is protected.
+    func guardian(isQuiet: Bool) throws(RunError) -> Guardian? {
+        if !isQuiet { for remark in remarks { Message.say(remark) } }
+        if protections.isEmpty { return nil }
+        let guardian = Guardian(protections, missing) { if !isQuiet { Message.sayUnlessItWaits($0) } }
+        do throws(GuardianError) { try guardian.start() } catch {
+            let what = error.place.map { "keep \(quoted($0)) from being made" } ?? "watch over protected paths"
+            throw RunError("can't \(what): \(error.errno); --protect '!PATH' does without that one")
+        }
+        return guardian
+    }
+
+    private mutating func show(_ bind: Bind) {
+        guard !bind.readOnly, let source = GitFolders.canonical(bind.source),
+            GitFolders.status(source)?.kind == .directory
+        else { return }
+        shown.append(Shown(bind: bind, source: source))
+    }
+
+    private func isShown(_ path: String) -> Bool {
+        shown.contains { Self.rest(of: path, beneath: $0.source) != nil }
+    }
+
+    /// What follows `folder` in `path`, empty for the folder itself; nil where it does not lie there.
+    private static func rest(of path: String, beneath folder: String) -> String? {
+        if path == folder { return "" }
+        let start = folder == "/" ? "/" : folder + "/"
+        return path.hasPrefix(start) ? String(path.dropFirst(start.count)) : nil
+    }
+
+    /// The current folder, and what else looks like one: tools outside are started at such places.
+    private func projects(_ current: String) -> [String] {
+        var projects = isShown(current) ? [current] : []
+        for one in shown where !projects.contains(one.source) {
+            let marks = [".git", ".sandbox"].map { one.source + "/" + $0 }
+            if marks.contains(where: { GitFolders.status($0) != nil }) { projects.append(one.source) }
+        }
+        return projects
+    }
+}
+
+// Which paths of the host are meant.
+extension Protecting {
+    private mutating func meant(
+        in project: String, _ policy: inout Policy, isCurrent: Bool, _ paths: HostPaths
+    ) throws -> [String] {
+        let protected = policy.protected
+        var wanted: [String] = []
+        for path in protected.paths where !path.hasPrefix("/") && !path.hasPrefix(".git/") {
+            wanted.append(project + "/" + path)
+        }
+        guard !protected.ofGit.isEmpty, !protected.paths.contains(".git") else { return wanted }
+        let git = try GitFolders(of: project, isShown: isShown)
+        if GitFolders.status(project + "/.git")?.kind != .directory { wanted.append(project + "/.git") }
+        if let refusal = git.refusal { remarks.append(refusal) }
+        if let common = git.outside, policy.here, isCurrent {
+            let bind = Bind(source: common, destination: common, readOnly: false)
+            policy.binds.append(bind)
+            // A place that this run can write is remembered as one.
+            paths.show(try paths.resolve(common, "--here"))
+            show(bind)
+        }
+        if let own = git.all.first { repositories.append((project, own.path)) }
+        for folder in git.all {
+            gitFolders.formUnion([folder.path, folder.path + "/info"])
+            for name in protected.ofGit {
+                // Git reads it only where the settings, which are protected, say so.
+                if name == "config.worktree", !folder.settings.hasWorktreeFile { continue }
+                // Of a folder that is shown only for commits, no more than they need is writable.
+                let isWhole = folder.path == git.outside && name.hasPrefix("info/")
+                wanted.append(folder.path + "/" + (isWhole ? "info" : name))
+            }
+        }
+        for folder in git.ofWorktrees {
+            gitFolders.insert(folder)
+            wanted += ["commondir", "gitdir", "config.worktree"].map { folder + "/" + $0 }.filter {
+                GitFolders.status($0) != nil
+            }
+        }
+        wanted += git.others
+        let start = project + "/"
+        return wanted.filter { !$0.hasPrefix(start) || !protected.isReleased(String($0.dropFirst(start.count))) }
+    }
+
+    /// Absolute ones are paths inside: the last bind that shows the place counts.
+    private func inside(_ policy: Policy) -> [String] {
+        policy.protected.paths.filter { $0.hasPrefix("/") }.compactMap { path in
+            shown.reversed().lazy.compactMap { one in
+                Self.rest(of: path, beneath: one.bind.destination).map { one.source + ($0.isEmpty ? "" : "/" + $0) }
+            }.first
+        }
+    }
+}
+
+// What is there.
+extension Protecting {
+    private mutating func protect(_ path: String, links: Int) throws {
+        guard links < 16 else { return }
+        var led: [String] = []
+        for index in shown.indices {
+            guard let rest = Self.rest(of: path, beneath: shown[index].source), !rest.isEmpty else { continue }
+            do throws(Errno) {
+                guard let target = try walk(rest, index) else { continue }
+                if let leads = GitFolders.canonical(target), leads != path { led.append(leads) }
+            } catch {
+                throw RunError("--protect: can't look at \(quoted(path)): \(error)")
+            }
+        }
+        for path in led {
+            try protect(path, links: links + 1)
+        }
+    }
+
+    /// - Returns: where a link on the way leads, with what follows it.
+    private mutating func walk(_ path: String, _ index: Int) throws(Errno) -> String? {
+        let names = path.split(separator: "/").map(String.init)
+        var folder = try Descriptor.open(shown[index].source, [.path, .directory])
+        for (depth, name) in names.enumerated() {
+            let so = names[...depth].joined(separator: "/")
+            let isLast = depth == names.count - 1
+            let status: FileStatus
+            do throws(Errno) { status = try folder.status(of: name) } catch .noEntry {
+                note(so, .missing, index)
+                return nil
+            }
+            if status.kind == .symlink {
+                note(so, .readOnly, index)
+                return shown[index].source + "/" + path
+            }
+            if try Placeholder.isOne(name, in: folder) {
+                note(so, .missing, index)
+                return nil
+            }
+            guard !isLast, status.kind == .directory else {
+                note(so, .readOnly, index)
+                return nil
+            }
+            note(so, .held, index)
+            folder = try folder.open(name, [.path, .directory], resolve: [.beneath, .noSymlinks])
+        }
+        return nil
+    }
+
+    private mutating func note(_ path: String, _ kind: Protection.Kind, _ index: Int) {
+        if let known = found[index][path], known != .held { return }
+        found[index][path] = kind
+    }
+
+    private mutating func collect(_ kinds: [String: Protection.Kind], _ one: Shown) {
+        for (path, kind) in kinds.sorted(by: { $0.key < $1.key }) {
+            let isCovered = kinds.contains { other, kind in
+                kind != .held && other != path && Self.rest(of: path, beneath: other) != nil
+            }
+            if isCovered { continue }
+            protections.append(Protection(bind: one.bind, path: path, kind: kind))
+            if kind != .missing { continue }
+            let whole = one.source + "/" + path
+            let names = whole.split(separator: "/").map(String.init)
+            let folder = "/" + names.dropLast().joined(separator: "/")
+            let name = names.last ?? ""
+            let place = Placeholder(
+                folder: folder, name: name,
+                content: gitFolders.contains(folder) ? Placeholder.content(ofGit: name) : nil)
+            if !missing.contains(where: { $0.folder == folder && $0.name == name }) { missing.append(place) }
+        }
+    }
+}
+
+// What git is told.
+extension Protecting {
+    /// `git stash -u` and `git clean` remove empty folders too, and fail where one is a mount.
+    private mutating func exclude(_ project: String, _ folder: String) throws(RunError) {
+        let lines = missing.filter { $0.content == nil }.compactMap { place in
+            let whole = place.folder + "/" + place.name
+            return Self.rest(of: whole, beneath: folder) == nil ? Self.rest(of: whole, beneath: project) : nil
+        }.map { "/" + Self.pattern($0) + "/\n" }
+        let list = folder + "/info/exclude"
+        guard !lines.isEmpty, GitFolders.status(folder + "/info")?.kind == .directory else { return }
+        var text = ""
+        if let status = GitFolders.status(list) {
+            guard status.kind == .regular else { return }
+            do throws(Errno) {
+                text = String(decoding: try Files.read(list, limit: 1 << 20), as: UTF8.self)
+            } catch {
+                throw RunError("can't read \(quoted(list)): \(error)")
+            }
+        } else {
+            missing.append(Placeholder(folder: folder + "/info", name: "exclude", content: []))
+        }
+        if !text.isEmpty, !text.hasSuffix("\n") { text += "\n" }
+        for one in shown {
+            guard let rest = Self.rest(of: list, beneath: one.source) else { continue }
+            substitutions.append(Substitution(bind: one.bind, path: rest, content: text + lines.joined()))
+        }
+    }
+
+    /// As a pattern of gitignore(5) that matches this path alone.
+    private static func pattern(_ path: String) -> String {
+        path.reduce(into: "") { text, character in
+            if "\\*?[ !#".contains(character) { text.append("\\") }
+            text.append(character)
+        }
+    }
+}

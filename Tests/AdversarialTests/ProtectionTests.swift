@@ -1,0 +1,347 @@
+// What a project leaves for programs outside to run later: what `--protect` holds, and that git goes on working inside.
+
+import Foundation
+import TestWorld
+import Testing
+
+struct ProtectionTests {
+    let world: World
+
+    init() throws {
+        world = try World()
+        try world.write(
+            "home/.gitconfig",
+            "[user]\n\tname = n\n\temail = n@example.org\n[protocol \"file\"]\n\tallow = always\n[init]\n\tdefaultBranch = main\n"
+        )
+        try git("git init -q project && cd project && echo a >a && git add a && git commit -qm first")
+    }
+
+    /// Outside, as the user.
+    @discardableResult
+    private func git(_ script: String) throws -> Outcome {
+        let outcome = try world.sh("set -e; " + script)
+        try #require(outcome.status == 0, "\(script): \(outcome.output)\(outcome.errors)")
+        return outcome
+    }
+
+    /// Inside `folder`, as `sandbox shell` or another profile shows it, with the user's name for git.
+    private func inside(_ script: String, in folder: String = "project", _ options: [String] = []) throws -> Outcome {
+        try world.write("script", "set +e\n\(script)\n")
+        return try world.sh(
+            """
+            cd \(folder) && "$SANDBOX" run --profile ci -q --env GIT_AUTHOR_NAME=n --env GIT_AUTHOR_EMAIL=n@example.org \
+                --env GIT_COMMITTER_NAME=n --env GIT_COMMITTER_EMAIL=n@example.org --bind ../script:/script:ro \
+                \(options.joined(separator: " ")) host bash /script
+            """)
+    }
+
+    /// Whether git outside runs what was left for it.
+    private func runsOutside(_ folder: String = "project", _ command: String = "git status") throws -> Bool {
+        _ = try world.sh("cd \(folder) && { \(command); git checkout -q .; } >/dev/null 2>&1")
+        return FileManager.default.fileExists(atPath: world.folder + "/ran")
+    }
+
+    private func attack(_ script: String) -> String {
+        script.replacingOccurrences(of: "RUN", with: "touch \(world.folder)/ran; false")
+    }
+
+    static let evil =
+        "mkdir -p x && cp -r .git/objects .git/refs .git/config x; git config -f x/config core.fsmonitor 'RUN'"
+
+    @Test(arguments: [
+        "git config core.fsmonitor 'RUN'",
+        "cp .git/config c; git config -f c core.fsmonitor 'RUN'; mv -f c .git/config",
+        "cp .git/config c; git config -f c core.fsmonitor 'RUN'; rm -f .git/config; cp c .git/config",
+        "cp .git/config c; git config -f c core.fsmonitor 'RUN'; ln -f c .git/config; ln -sf ../c .git/config",
+        "printf '#!/bin/sh\\nRUN\\n' >.git/hooks/post-checkout; chmod +x .git/hooks/post-checkout",
+        "mv .git/hooks .git/h; mkdir .git/hooks; printf '#!/bin/sh\\nRUN\\n' >.git/hooks/post-checkout; chmod +x .git/hooks/*",
+        "cp -r .git g; mv .git old; mv g .git; git config core.fsmonitor 'RUN'",
+        "cp -r .git g; rm -rf .git; echo 'gitdir: g' >.git; git config -f g/config core.fsmonitor 'RUN'",
+        evil + "; echo ../x >.git/commondir",
+        evil + "; ln -s ../x .git/commondir; ln x/config .git/commondir; mkdir .git/commondir",
+        "chmod 777 .git/config .git/hooks; umount .git/config; mount -o remount,rw,bind .git/config; git config core.fsmonitor 'RUN'",
+    ])
+    func gitRunsNothingOutside(_ script: String) throws {
+        _ = try inside(attack(script))
+        #expect(try !runsOutside())
+    }
+
+    @Test(arguments: ["core.fsmonitor"])
+    func withoutProtectionGitRunsIt(_ key: String) throws {
+        _ = try inside(attack("git config \(key) 'RUN'"), ["--protect", "none"])
+        #expect(try runsOutside())
+    }
+
+    /// What git's own settings name: hooks elsewhere, other settings.
+    @Test func whatTheSettingsNameIsProtectedToo() throws {
+        try git(
+            "cd project && git config core.hooksPath tools/hooks && git config include.path ../team.config"
+                + " && mkdir -p tools/hooks && touch team.config tools/hooks/pre-commit")
+        let attack = attack(
+            "git config -f team.config core.fsmonitor 'RUN'; mv tools t; mkdir -p tools/hooks; "
+                + "printf '#!/bin/sh\\nRUN\\n' >tools/hooks/post-checkout; chmod +x tools/hooks/*")
+        _ = try inside(attack)
+        #expect(try !runsOutside())
+        _ = try inside(attack, ["--protect", "none"])
+        #expect(try runsOutside())
+    }
+
+    static let names = [
+        ".sandbox", ".envrc", ".vscode", ".idea", ".devcontainer", ".husky", ".claude", ".git/config.worktree",
+    ]
+
+    @Test(arguments: names)
+    func aPathThatIsThereIsReadOnly(_ path: String) throws {
+        let isFile = path == ".envrc" || path.hasSuffix(".worktree")
+        try git("cd project; git config extensions.worktreeConfig true; mkdir -p \(isFile ? "." : path)")
+        try world.write("project/" + (isFile ? path : path + "/file"), "old\n")
+        let outcome = try inside(
+            "cat \(path) \(path)/file 2>/dev/null; echo new >\(path); echo new >\(path)/file; rm -rf \(path); mv \(path) x;"
+                + "mkdir y; mv -T y \(path); chmod 777 \(path)")
+        #expect(outcome.output.hasPrefix("old\n"))
+        #expect(try world.sh("cat project/\(path) project/\(path)/file 2>/dev/null").output == "old\n")
+    }
+
+    @Test(arguments: names + ["deep/er/place"])
+    func aPathThatIsNotThereIsNotMade(_ path: String) throws {
+        try git("cd project; git config extensions.worktreeConfig true")
+        let before = try world.fingerprint("project")
+        let top = path.hasPrefix(".git/") ? path : String(path.prefix { $0 != "/" })
+        let script =
+            "mkdir -p \(path); echo new >\(path); ln -s / \(path); mv x \(path); rm -rf \(top); mkdir -p \(path)/x"
+        let outcome = try inside(script + "; git status --short; git add -A; git status --short", ["--protect", path])
+        #expect(outcome.output.isEmpty)
+        #expect(try git("cd project && git status --short").output.isEmpty)
+        let after = try world.fingerprint("project")
+        #expect(Self.withoutTimes(after) == Self.withoutTimes(before))
+        _ = try inside(script, ["--protect", "none"])
+        #expect(try Self.withoutTimes(world.fingerprint("project")) != Self.withoutTimes(before))
+    }
+
+    /// Folders that something was made in and taken from have another time; git writes its index anew.
+    private static func withoutTimes(_ fingerprint: String) -> [String] {
+        fingerprint.split(separator: "\n").filter { !$0.hasSuffix("./.git/index") }.map { line in
+            let words = line.split(separator: " ")
+            return words.count > 3 ? words[..<3].joined(separator: " ") : String(line)
+        }
+    }
+
+    /// However it ends, nothing of it is left in the project.
+    @Test(arguments: [0, 3, 6, 10, 15, 20, 30, 50, 100, 400])
+    func nothingIsLeftAfterAKill(_ milliseconds: UInt32) throws {
+        let before = try world.fingerprint("project")
+        let launcher = try world.start(
+            "/bin/sh", ["-c", "cd project && exec \"$SANDBOX\" run --profile ci host sleep 1000"])
+        usleep(milliseconds * 1000)
+        launcher.signal(9)
+        #expect(try launcher.finish().status == 137)
+        var after: [String] = []
+        for _ in 0..<500 {
+            after = try Self.withoutTimes(world.fingerprint("project"))
+            if after == Self.withoutTimes(before) { break }
+            usleep(10_000)
+        }
+        #expect(after == Self.withoutTimes(before))
+    }
+
+    /// When the one that tidies up was killed too, the next start does it.
+    @Test func theNextStartTakesAwayWhatWasLeft() throws {
+        let before = try Self.withoutTimes(world.fingerprint("project"))
+        try git("cd project; mkdir -m 1755 .vscode; printf '.\\n' >.git/commondir; chmod 1444 .git/commondir")
+        #expect(try inside("git status --short; echo new >.vscode/x").output.isEmpty)
+        #expect(try Self.withoutTimes(world.fingerprint("project")) == before)
+    }
+
+    /// Two sandboxes on one project: the first that ends leaves what the second stands on.
+    @Test func theLastOneTakesItAway() throws {
+        let before = try Self.withoutTimes(world.fingerprint("project"))
+        let first = try world.start(
+            "/bin/sh",
+            [
+                "-c",
+                "cd project && exec \"$SANDBOX\" run --profile ci -q host sh -c 'echo on; read x </dev/tty; sleep 2'",
+            ])
+        try first.waitForOutput("on")
+        let second = try world.start(
+            "/bin/sh",
+            [
+                "-c",
+                "cd project && exec \"$SANDBOX\" run --profile ci -q host sh -c 'echo on; sleep 5; mkdir .vscode/x .idea'",
+            ]
+        )
+        try second.waitForOutput("on")
+        _ = try first.finish()
+        #expect(try world.sh("ls -A project").output.contains(".vscode"))
+        #expect(try second.finish().status == 1)
+        #expect(try Self.withoutTimes(world.fingerprint("project")) == before)
+    }
+
+    /// Programs outside replace files by renaming, which takes the mount off that covered the old one.
+    @Test func whatIsReplacedOutsideIsCoveredAgain() throws {
+        try git("mkdir project/.idea")
+        let running = try world.start(
+            "/bin/sh",
+            [
+                "-c",
+                """
+                cd project && exec "$SANDBOX" run --profile ci host sh -c 'echo on; until [ -e go ]; do sleep 0.1; done
+                git config a.b c; mkdir .idea/x .vscode; git config x.y'
+                """,
+            ])
+        try running.waitForOutput("on")
+        try git("cd project; git config x.y outside; rmdir .idea .vscode; mkdir .idea")
+        usleep(300_000)
+        try git("touch project/go")
+        let outcome = try running.finish()
+        #expect(outcome.output == "on\noutside\n")
+        #expect(outcome.errors.contains(".git/config was replaced from outside; it is protected again"))
+        #expect(
+            try git("cd project; git config --get-regexp '^[ax]'; ls -A . .idea").output
+                == "x.y outside\n.:\n.git\n.idea\na\ngo\n\n.idea:\n")
+    }
+
+    /// What the user makes outside meanwhile is the user's.
+    @Test func whatIsPutThereOutsideStays() throws {
+        let running = try world.start(
+            "/bin/sh",
+            [
+                "-c",
+                "cd project && exec \"$SANDBOX\" run --profile ci host sh -c 'echo on; until [ -e go ]; do sleep 0.1; done'",
+            ])
+        try running.waitForOutput("on")
+        try git("cd project; echo x >.vscode/settings.json; touch go")
+        #expect(try running.finish().status == 0)
+        #expect(try git("cd project; ls -A; stat -c %a .vscode").output == ".git\n.vscode\na\ngo\n755\n")
+    }
+
+    @Test func aPathBelowAFileIsNoError() throws {
+        let outcome = try inside("rm -f a; mkdir a; cat a", ["--protect", "a/b/c"])
+        #expect(outcome.output == "a\n")
+    }
+
+    @Test(arguments: ["..", "x/../../y", "/", ".", "!", ""])
+    func whatIsNoPathIsAnError(_ path: String) throws {
+        let outcome = try world.sandbox(["run", "--protect", path, "host", "true"])
+        #expect(outcome.status == 125 && outcome.errors.contains("must be PATH, !PATH or none"), "\(outcome.errors)")
+    }
+
+    @Test func linksAreProtectedWithWhatTheyLeadTo() throws {
+        try git(
+            "cd project; mkdir conf; echo old >conf/tasks; ln -s conf .vscode; mkdir h; rm -r .git/hooks; ln -s ../h .git/hooks"
+        )
+        _ = try inside("echo new >conf/tasks; rm .vscode; mkdir .vscode; mv conf c; touch h/post-checkout .git/hooks/x")
+        #expect(try git("cd project; readlink .vscode; cat .vscode/tasks; ls h").output == "conf\nold\n")
+    }
+
+    @Test func aSecondWayToTheProjectIsProtectedToo() throws {
+        let outcome = try inside(
+            attack("cd /other/project; git config core.fsmonitor 'RUN'; mkdir .vscode/x; cd ..; mv project p; ls"),
+            ["--bind", "\(world.folder):/other"])
+        #expect(outcome.output.contains("project\n"))
+        #expect(try !runsOutside())
+    }
+
+    @Test func aReportNamesWhatOpensIt() throws {
+        let outcome = try world.sh(
+            "cd project; \"$SANDBOX\" run --profile ci host sh -c 'git config a.b c; mkdir .vscode/x; rm -r .idea; mv a .envrc/a'"
+        )
+        for path in [".git/config", ".vscode", ".idea", ".envrc"] {
+            #expect(outcome.errors.contains("by protect = \"\(path)\" (profile ci); to allow it: --protect '!\(path)'"))
+        }
+        #expect(
+            try inside(
+                "git config a.b c && mkdir .vscode && git config a.b",
+                ["--protect", "'!.git'", "--protect", "'!.vscode'"]
+            ).output == "c\n")
+        #expect(
+            try git("cd project; \"$SANDBOX\" run --profile ci --explain host").output.contains(
+                "protect .git/config of #1: read-only"))
+    }
+}
+
+// Daily work goes on.
+extension ProtectionTests {
+    static let work = """
+        set -e; exec 2>&1
+        echo b >b; git add -A; git commit -qm second
+        echo c >c; git stash -qu; git stash pop -q; git add -A; git commit -qm third
+        git switch -qc side HEAD~1; echo d >d; git add -A; git commit -qm side; git rebase -q work; git switch -q work
+        git merge -q side; git tag t; git reset -q --hard HEAD; git revert --no-edit HEAD >/dev/null
+        git commit -q --amend -m amended; git fetch -q ../remote main; git gc -q; git fsck --no-progress; git branch -D side -q
+        git worktree add -q ./tree; (cd tree; echo t >t; git add t; git commit -qm tree); git worktree remove tree
+        git branch -q -d -f tree; git status --short; git log --oneline --format=%s | head -3
+        """
+
+    @Test(arguments: ["project", "linked", "super/sub", "super"])
+    func gitWorksInside(_ kind: String) throws {
+        try git(
+            """
+            cp -r project remote; git clone -q project plain
+            cd project; git branch work; cd ..
+            git -C project worktree add -q ../linked work; cp -r project sub.git
+            git init -q super; cd super; git submodule --quiet add ../sub.git sub; git commit -qm sub
+            git switch -qc work; cd sub; git switch -qC work; git commit -q --allow-empty -m empty
+            """)
+        if kind == "project" { try git("git -C project worktree remove ../linked; git -C project switch -q work") }
+        let folder = kind.hasSuffix("sub") ? "super/sub" : kind
+        let script = Self.work.replacingOccurrences(of: "../remote", with: "/remote")
+        let up = kind.hasSuffix("sub") ? "../" : ""
+        try world.write("script", script)
+        let outcome = try world.sh(
+            """
+            cd \(folder) && "$SANDBOX" run --profile ci -q --env GIT_AUTHOR_NAME=n --env GIT_AUTHOR_EMAIL=n@example.org \
+                --env GIT_COMMITTER_NAME=n --env GIT_COMMITTER_EMAIL=n@example.org --bind \(up)../script:/script:ro \
+                --bind \(up)../remote:/remote:ro --bind \(up)../home:/root:ro --env HOME=/root host bash /script
+            """)
+        // Settings of a branch that goes are not taken out of .git/config: git says so and goes on.
+        #expect(outcome.status == 0 && outcome.lines.contains("amended"), "\(outcome.output)\(outcome.errors)")
+        #expect(try git("cd \(folder); git log --format=%s | head -1").output == "amended\n")
+        #expect(try git("cd \(folder); git status --short").output.isEmpty)
+    }
+
+    /// The common folder of a linked work tree, and those of submodules, have settings and hooks of their own.
+    @Test(arguments: [
+        ("linked", "linked"), ("linked", "project"), ("super", "super"), ("super", "super/sub"),
+        ("super/sub", "super/sub"),
+        ("super/sub", "super"),
+    ])
+    func nothingRunsFromOtherFoldersOfGit(_ start: String, _ opened: String) throws {
+        try git(
+            """
+            git -C project worktree add -q ../linked; cp -r project sub.git; git -C sub.git worktree prune
+            git init -q super; cd super; git submodule --quiet add ../sub.git sub; git commit -qm sub
+            """)
+        let script = """
+            common=$(git rev-parse --path-format=absolute --git-common-dir); own=$(git rev-parse --absolute-git-dir)
+            for d in "$common" "$own" "$common"/modules/* "$common"/worktrees/*; do
+              git config -f $d/config core.fsmonitor 'RUN'; git config -f $d/config.worktree core.fsmonitor 'RUN'
+              printf '#!/bin/sh\\nRUN\\n' >$d/hooks/post-checkout; chmod +x $d/hooks/post-checkout
+              mkdir -p x; cp -r "$common/objects" "$common/refs" "$common/config" x; git config -f x/config core.fsmonitor 'RUN'
+              echo $PWD/x >$d/commondir; mv $d $d.old; cp -r $d.old $d; git config -f $d/config core.fsmonitor 'RUN'
+            done
+            for f in .git sub/.git; do rm -f $f; cp -r "$common" evil; git config -f evil/config core.fsmonitor 'RUN'
+              echo "gitdir: $PWD/evil" >$f; mv evil $f; done; mv sub s; mkdir sub; cp -r evil sub/.git
+            """
+        _ = try inside(attack(script), in: start, ["--bind", "\(world.folder)/script:/script:ro"])
+        #expect(try !runsOutside(opened))
+    }
+
+    /// A `.git` file leads only to where somebody outside put this work tree.
+    @Test(arguments: ["gitdir: SECRET/.git", "gitdir: SECRET/.git/worktrees/tree", "gitdir: ../secret/.git/modules/x"])
+    func aFileOfTheProjectsLeadsNowhereElse(_ line: String) throws {
+        try git(
+            """
+            git init -q secret; cd secret; echo s >s; git add s; git commit -qm s; git worktree add -q ../tree
+            git init -q .git/modules/x; mv .git/modules/x/.git/* .git/modules/x; git -C .git/modules/x config core.worktree ../../../x
+            mkdir ../clone
+            """)
+        try world.write("clone/.git", line.replacingOccurrences(of: "SECRET", with: world.folder + "/secret") + "\n")
+        let outcome = try world.sh(
+            "cd clone; \"$SANDBOX\" run --profile ci host ls \(world.folder) \(world.folder)/secret")
+        #expect(!outcome.output.contains("secret"))
+        #expect(outcome.errors.contains("does not say that it belongs here"))
+        // The one that was put there is followed.
+        let shown = try world.sh("cd tree; \"$SANDBOX\" run --profile ci host ls -A \(world.folder)/secret")
+        #expect(shown.output == ".git\n")
+    }
+}
