@@ -63,7 +63,8 @@ let package = Package(
         .target(
             name: "Seccomp", dependencies: ["BPF", "CSeccomp", "LinuxSystem", "SandboxPolicy"], swiftSettings: strict),
         .target(
-            name: "Decompression", dependencies: ["CArchive", "CZlib", "CZstd"] + (hasIsal ? ["CIsal"] : []),
+            name: "Decompression",
+            dependencies: ["LinuxSystem", "CArchive", "CZlib", "CZstd"] + (hasIsal ? ["CIsal"] : []),
             swiftSettings: strict + [.strictMemorySafety()] + (hasIsal ? [.define("HAS_ISAL")] : [])),
         .target(
             name: "Confinement", dependencies: ["BPF", "LinuxSystem", "SandboxPolicy"], swiftSettings: strict),

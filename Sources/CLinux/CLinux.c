@@ -131,6 +131,42 @@ void sb_release_memory(void) {
     dl_iterate_phdr(release_segments, NULL);
 }
 
+static volatile sig_atomic_t limit_passed, limit_runs;
+static struct sigaction before_limit;
+
+static void pass_limit(int unused) {
+    (void)unused;
+    limit_passed = 1;
+}
+
+int sb_start_limit(int64_t milliseconds) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    // Without SA_RESTART: what waits is to end.
+    action.sa_handler = pass_limit;
+    struct itimerval time = {.it_interval = {0, 50000},
+                             .it_value = {milliseconds / 1000, (milliseconds % 1000) * 1000}};
+    sigset_t alarm;
+    sigemptyset(&alarm);
+    sigaddset(&alarm, SIGALRM);
+    if (sigaction(SIGALRM, &action, limit_runs ? NULL : &before_limit) != 0) return -1;
+    limit_runs = 1;
+    if (sigprocmask(SIG_UNBLOCK, &alarm, NULL) != 0) return -1;
+    return setitimer(ITIMER_REAL, &time, NULL);
+}
+
+void sb_stop_limit(void) {
+    if (!limit_runs) return;
+    struct itimerval none;
+    memset(&none, 0, sizeof none);
+    setitimer(ITIMER_REAL, &none, NULL);
+    limit_runs = 0;
+    sigaction(SIGALRM, &before_limit, NULL);
+}
+
+int sb_limit_is_due(void) { return limit_runs && limit_passed; }
+int sb_limit_passed(void) { return limit_passed; }
+
 // What the process beside has come to: a descriptor of the namespace, or what it failed with.
 static volatile int network_fd = -1, network_error;
 

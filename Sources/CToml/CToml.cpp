@@ -3,6 +3,7 @@
 #define TOML_HEADER_ONLY 1
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,10 +64,95 @@ void append(ctoml_document &document, std::string_view key, toml::source_positio
     }
 }
 
+// What follows an unescaped quote at `at`: the place behind the string. Strings of one line end with it, as an error.
+size_t behind_string(std::string_view text, size_t at, unsigned &line, size_t &line_start) {
+    const char quote = text[at];
+    const bool is_long = text.substr(at, 3) == std::string(3, quote);
+    size_t next = at + (is_long ? 3 : 1);
+    while (next < text.size()) {
+        const char c = text[next];
+        if (c == '\n') {
+            if (!is_long) return next;
+            line += 1;
+            line_start = next + 1;
+        }
+        if (c == '\\' && quote == '"') {
+            // A line break behind it is counted in its turn.
+            next += next + 1 < text.size() && text[next + 1] != '\n' ? 2 : 1;
+        } else if (c != quote) {
+            next += 1;
+        } else if (!is_long) {
+            return next + 1;
+        } else if (text.substr(next, 3) == std::string(3, quote)) {
+            next += 3;
+            // Up to two quotes more are the string's own end.
+            for (int more = 0; more < 2 && next < text.size() && text[next] == quote; more += 1) next += 1;
+            return next;
+        } else {
+            next += 1;
+        }
+    }
+    return next;
+}
+
+// The library makes a table for each part of a key and walks them by calling itself: what is nested too deep would take
+// the stack. Looked for before anything is made.
+bool is_too_deep(std::string_view text, toml::source_position &place) {
+    unsigned line = 1;
+    size_t line_start = 0, next = 0;
+    int parts = 1, depth = 0;
+    while (next < text.size()) {
+        const size_t at = next++;
+        switch (text[at]) {
+        case '\n':
+            line += 1;
+            line_start = next;
+            parts = 1;
+            break;
+        case '#':
+            next = std::min(text.find('\n', at), text.size());
+            break;
+        case '"':
+        case '\'':
+            next = behind_string(text, at, line, line_start);
+            break;
+        case '[':
+        case '{':
+            depth += 1;
+            parts = 1;
+            break;
+        case ']':
+        case '}':
+            depth = std::max(0, depth - 1);
+            parts = 1;
+            break;
+        case '=':
+        case ',':
+            parts = 1;
+            break;
+        case '.':
+            parts += 1;
+            break;
+        }
+        if (parts > CTOML_MOST_PARTS || depth > CTOML_MOST_DEPTH) {
+            place.line = line;
+            place.column = static_cast<toml::source_index>(at - line_start + 1);
+            return true;
+        }
+    }
+    return false;
+}
+
 }  // namespace
 
 ctoml_document *ctoml_parse(const char *text, size_t length) {
     auto *document = new ctoml_document;
+    if (is_too_deep(std::string_view(text, length), document->place)) {
+        document->failed = true;
+        document->message = "a key of more than " + std::to_string(CTOML_MOST_PARTS) + " parts, or values nested more than " +
+                            std::to_string(CTOML_MOST_DEPTH) + " deep";
+        return document;
+    }
     auto result = toml::parse(std::string_view(text, length));
     if (!result) {
         document->failed = true;

@@ -33,6 +33,9 @@ final class DockerArchive: Sendable {
     /// Images share layers: each is read once. By their place in the tar.
     private let sums = Mutex<[Int64: Digest]>([:])
 
+    /// Of one archive; a layout has the same limit.
+    static let mostImages = 1000
+
     static let manifestFile = TreePath(["manifest.json"].compactMap(FileName.init))
 
     init(_ files: any LayoutFiles) throws(LayoutError) {
@@ -43,12 +46,10 @@ final class DockerArchive: Sendable {
         do { items = try JSONDecoder().decode([Item].self, from: bytes) } catch {
             throw .document(files.name, entry: "manifest.json", .invalid("not a list of Config, RepoTags and Layers"))
         }
+        if items.count > Self.mostImages { throw .tooManyImages(files.name, most: Self.mostImages) }
     }
 
-    /// - Throws: `.severalImages` with what may be asked for, `.unknownImage` or `.noImages`.
-    func source(_ choice: LayoutReference.Choice = .only) throws(LayoutError) -> Source {
-        Source(archive: self, item: items[try choice.pick(from: images, in: files.name)])
-    }
+    func source(at place: Int) -> Source { Source(archive: self, item: items[place]) }
 
     private func entry(_ path: String) throws(LayoutError) -> FileSlice {
         guard let place = TreePath(path.utf8) else { throw .linkOutside(files.name, entry: path) }

@@ -43,6 +43,7 @@ public struct FlatTar {
             throw .tree("read", path: "/", error)
         }
         while let node = waiting.popLast() {
+            if node.path.bytes.count > TreePath.longest + 1 { throw .tooDeep("/" + node.path.text) }
             guard try add(node), node.status.kind == .directory else { continue }
             do throws(Errno) { waiting += try tree.children(of: node).reversed() } catch {
                 if Self.isGone(error), !node.path.isRoot { continue }

@@ -18,6 +18,9 @@ public enum LayoutError: Error, Equatable, Sendable {
     /// A document of the layout, and what is wrong with it.
     case document(String, entry: String, FormatError)
     case noImages(String)
+    /// Less would be left of the disk than is kept free, in bytes.
+    case tooLittleLeft(String, free: Int64, kept: Int64)
+    case tooManyImages(String, most: Int)
     case severalImages(String, names: [String])
     case unknownImage(String, wanted: String, names: [String])
     case missing(String, entry: String)
@@ -42,6 +45,8 @@ public enum LayoutError: Error, Equatable, Sendable {
     /// A file of a tree that is written out: what was done with it, and why it failed.
     case tree(String, path: String, Errno)
     case changedFile(String)
+    /// A path of this tree can't be opened by any program.
+    case tooDeep(String)
     /// An overlay has put the content of this path elsewhere.
     case redirected(String)
 }
@@ -68,6 +73,8 @@ extension LayoutError: CustomStringConvertible {
         case .document(let source, let entry, let error):
             "\(quoted(Self.short(entry))) of \(quoted(source)) can't be used: \(error)"
         case .noImages(let source): "there is no image in \(quoted(source)); write one to it first"
+        case .tooManyImages(let source, let most):
+            "\(quoted(source)) has more than \(most) images; write them to several archives"
         case .severalImages(let source, let names):
             "there are several images in \(quoted(source)); add one of \(Self.list(names)) behind a colon"
         case .unknownImage(let source, let wanted, let names):
@@ -92,7 +99,11 @@ extension LayoutError: CustomStringConvertible {
         case .damaged(let source, let reason):
             "the archive \(quoted(source)) is damaged: \(escaped(Self.short(reason))); get it again and check its sum"
         case .tooMuch(let source, let most):
-            "the archive \(quoted(source)) is larger than \(most >> 30) GiB uncompressed; uncompress it yourself"
+            "the archive \(quoted(source)) has more than \(most) bytes uncompressed; if it is meant to, give a larger "
+                + "--max-image-size"
+        case .tooLittleLeft(let path, let free, let kept):
+            "no space left for \(quoted(path)): \(free >> 20) MiB are free and \(kept >> 20) MiB are kept so; free some "
+                + "there, or set XDG_DATA_HOME to a larger disk"
         case .writing(let path, let errno):
             "can't write \(quoted(path)): \(errno); check owner, mode and free space"
         case .occupied(let folder):
@@ -100,6 +111,9 @@ extension LayoutError: CustomStringConvertible {
         case .changedBlob(let digest): "the stored blob \(digest.short) has changed on disk; bring the image in again"
         case .tree(let action, let path, let errno):
             "can't \(action) \(quoted(Self.short(path))): \(errno); check its mode"
+        case .tooDeep(let path):
+            "\(quoted(Self.short(path))) is nested too deep: a path in an archive has at most \(TreePath.longest + 1) "
+                + "bytes; remove it first"
         case .changedFile(let path):
             "\(quoted(Self.short(path))) became shorter while it was read; end the sandbox that writes to it first"
         case .redirected(let path):

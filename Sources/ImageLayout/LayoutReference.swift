@@ -57,7 +57,7 @@ extension LayoutReference.Choice {
     /// Picks one of `images`, each given by its names.
     func pick(from images: [[String]], in source: String) throws(LayoutError) -> Int {
         // An image without a name is called by its place.
-        let shown = images.enumerated().flatMap { $1.isEmpty ? ["@\($0)"] : $1 }
+        var shown: [String] { images.enumerated().flatMap { $1.isEmpty ? ["@\($0)"] : $1 } }
         if images.isEmpty { throw .noImages(source) }
         switch self {
         case .only:

@@ -13,8 +13,9 @@ public struct LoadableImage: Sendable {
     /// The names that say which image it is. A word without `:` and `/` is a tag, and does not.
     public var references: [ImageReference] {
         var found: [ImageReference] = []
+        var seen: Set<ImageReference> = []
         for name in names where name.contains(":") || name.contains("/") {
-            if let reference = ImageReference(name), !found.contains(reference) { found.append(reference) }
+            if let reference = ImageReference(name), seen.insert(reference).inserted { found.append(reference) }
         }
         return found
     }
@@ -49,8 +50,8 @@ public struct LoadableImage: Sendable {
 
     private static func all(in layout: OCILayout) throws(LayoutError) -> [LoadableImage] {
         var found: [LoadableImage] = []
-        for (place, image) in layout.images.enumerated() {
-            found.append(LoadableImage(names: image.names, source: try layout.source(.place(place))))
+        for image in layout.images {
+            found.append(LoadableImage(names: image.names, source: layout.source(of: image)))
         }
         return found
     }
@@ -58,7 +59,7 @@ public struct LoadableImage: Sendable {
     private static func all(in archive: DockerArchive) throws(LayoutError) -> [LoadableImage] {
         var found: [LoadableImage] = []
         for (place, names) in archive.images.enumerated() {
-            found.append(LoadableImage(names: names, source: try archive.source(.place(place))))
+            found.append(LoadableImage(names: names, source: archive.source(at: place)))
         }
         return found
     }
@@ -72,12 +73,12 @@ extension LayoutReference {
         case .dockerArchive:
             let archive = try DockerArchive(try ArchiveFiles(path, scratch))
             let place = try choice.pick(from: archive.images, in: path)
-            return LoadableImage(names: archive.images[place], source: try archive.source(.place(place)))
+            return LoadableImage(names: archive.images[place], source: archive.source(at: place))
         case .layout, .ociArchive:
             let layout =
                 kind == .layout ? try OCILayout(folder: path) : try OCILayout(try ArchiveFiles(path, scratch))
             let place = try choice.pick(from: layout.images.map(\.names), in: path)
-            return LoadableImage(names: layout.images[place].names, source: try layout.source(.place(place)))
+            return LoadableImage(names: layout.images[place].names, source: layout.source(of: layout.images[place]))
         }
     }
 }

@@ -43,7 +43,11 @@ struct OCILayout: Sendable {
         guard let bytes = try files.document(Self.indexFile) else {
             throw .notImages(files.name, missing: "index.json")
         }
-        images = Self.images(of: try Self.index(bytes, files.name))
+        let index = try Self.index(bytes, files.name)
+        if index.manifests.count > DockerArchive.mostImages {
+            throw .tooManyImages(files.name, most: DockerArchive.mostImages)
+        }
+        images = Self.images(of: index)
     }
 
     static let versionFile = TreePath(["oci-layout"].compactMap(FileName.init))
@@ -67,8 +71,8 @@ struct OCILayout: Sendable {
     /// Entries of one name are one image for several platforms; entries of one digest are one image of several names.
     private static func images(of index: ImageIndex) -> [Image] {
         var images: [Image] = []
-        // Nobody has so many; to tell them apart takes the square of their number.
-        for entry in index.manifests.prefix(1000) where entry.type.map({ $0.isIndex || $0.isManifest }) ?? false {
+        // To tell them apart takes the square of their number, which has a limit.
+        for entry in index.manifests where entry.type.map({ $0.isIndex || $0.isManifest }) ?? false {
             let name = entry.annotations?[wholeNameKey] ?? entry.annotations?[nameKey]
             if let same = images.firstIndex(where: { $0.descriptors.map(\.digest) == [entry.digest] }) {
                 if let name, !images[same].names.contains(name) { images[same].names.append(name) }
@@ -86,10 +90,7 @@ struct OCILayout: Sendable {
         return image.descriptors.allSatisfy { $0.platform != nil && $0.platform != platform }
     }
 
-    /// - Throws: `.severalImages` with what may be asked for, `.unknownImage` or `.noImages`.
-    func source(_ choice: LayoutReference.Choice = .only) throws(LayoutError) -> Source {
-        Source(files: files, image: images[try choice.pick(from: images.map(\.names), in: files.name)])
-    }
+    func source(of image: Image) -> Source { Source(files: files, image: image) }
 
     /// One image of a layout.
     struct Source: ImageSource {

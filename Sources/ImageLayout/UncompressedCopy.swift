@@ -9,10 +9,13 @@ public struct Scratch: Sendable {
     public var folder: String
     /// Bytes of one uncompressed archive.
     public var limit: Int64
+    /// Bytes of the disk that stay free; nil for what `DiskBudget` finds reasonable.
+    public var keptFree: Int64?
 
-    public init(folder: String, limit: Int64 = 64 << 30) {
+    public init(folder: String, limit: Int64 = 64 << 30, keptFree: Int64? = nil) {
         self.folder = folder
         self.limit = limit
+        self.keptFree = keptFree
     }
 }
 
@@ -24,7 +27,9 @@ struct UncompressedCopy {
 
     /// - Throws: `.damaged`, `.tooMuch`, `.notAnArchive` for no bytes at all, `.source`, or `.writing`.
     init(of input: SharedDescriptor, _ source: String, in scratch: Scratch) throws(LayoutError) {
+        let budget: DiskBudget
         do throws(Errno) {
+            budget = try DiskBudget(scratch.folder, limit: scratch.limit, kept: scratch.keptFree)
             let folder = SharedDescriptor(try Descriptor.open(scratch.folder, [.path, .directory]))
             file = try AsideFile(in: folder, mode: 0o600).file
         } catch { throw .writing(scratch.folder, error) }
@@ -42,7 +47,12 @@ struct UncompressedCopy {
             }
             if count == 0 { return }
             size += Int64(count)
-            if size > scratch.limit { throw .tooMuch(source, most: scratch.limit) }
+            do throws(DiskBudget.Shortage) { try budget.take(Int64(count)) } catch {
+                switch error {
+                case .tooMuch(let limit): throw .tooMuch(source, most: limit)
+                case .tooLittleLeft(let free, let kept): throw .tooLittleLeft(scratch.folder, free: free, kept: kept)
+                }
+            }
             do throws(Errno) {
                 try file.descriptor.write(UnsafeRawBufferPointer(rebasing: room[..<count]).bytes)
             } catch { throw .writing(scratch.folder, error) }

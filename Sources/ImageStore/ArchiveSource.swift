@@ -23,9 +23,16 @@ final class ArchiveSource {
         case damaged(String)
         /// It has more uncompressed bytes than this.
         case tooLarge(Int64)
+        case disk(DiskBudget.Shortage)
         /// Nobody wanted the rest.
         case stopped
     }
+
+    /// Told of what is put on the disk: the bytes as they come where they are kept, the uncompressed where they are laid.
+    var budget: DiskBudget?
+    var isKept = false
+    var isLaid = false
+    private var inputSize: Int64 = 0
 
     /// What is known of an archive once it has been read to its end.
     struct Sums {
@@ -67,7 +74,21 @@ final class ArchiveSource {
         }
         progress(slot.inputSize)
         size += Int64(slot.count)
+        if take((isKept ? slot.inputSize - inputSize : 0) + (isLaid ? Int64(slot.count) : 0)) != nil { return nil }
+        inputSize = slot.inputSize
         return UnsafeRawBufferPointer(rebasing: slot.room[..<slot.count])
+    }
+
+    /// Counts bytes that go on the disk.
+    /// - Returns: a failure, also told by `failure`, where there is no room for them.
+    func take(_ bytes: Int64) -> TarReader.Failure? {
+        do throws(DiskBudget.Shortage) {
+            try budget?.take(bytes)
+            return nil
+        } catch {
+            failure = .disk(error)
+            return .source
+        }
     }
 
     /// Reads what is left, so that copy and sums cover the whole file.

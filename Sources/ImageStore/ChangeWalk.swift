@@ -27,6 +27,8 @@ struct ChangeWalk {
     }
 
     private(set) var found: [Change] = []
+    /// Folders that were not looked into, because no name beneath them could be opened.
+    private(set) var unread: [TreePath] = []
     private let upper: SharedDescriptor
     private let roots: [Root]
     private var waiting: [(path: TreePath, lowers: [Place])]
@@ -103,7 +105,11 @@ struct ChangeWalk {
             let kept = Set(try folder.fileNames())
             try noteHidden(below.folders, path, kept: kept)
         }
-        waiting.append((path, below.folders))
+        if path.bytes.count >= TreePath.longest {
+            unread.append(path)
+        } else {
+            waiting.append((path, below.folders))
+        }
     }
 
     /// What an opaque folder hides is deleted, but for what it holds itself.

@@ -169,24 +169,38 @@ enum DiskUsage {
         do throws(Errno) {
             let status = try FileStatus.ofLink(path)
             if status.kind != .directory { return status.size }
-            return try of(Descriptor.open(path, [.readOnly, .directory]))
+            return try of(SharedDescriptor(Descriptor.open(path, [.readOnly, .directory, .noFollow])))
         } catch { return 0 }
     }
 
-    /// Folders wait by their path: a sandbox may have nested them without end.
-    static func of(_ top: borrowing Descriptor) throws(Errno) -> Int64 {
+    /// Of any depth: a sandbox may have nested folders without end.
+    static func of(_ top: SharedDescriptor) throws(Errno) -> Int64 {
         var total: Int64 = 0
-        var waiting = [TreePath.root]
-        while let path = waiting.popLast() {
-            do throws(Errno) {
-                let folder = try top.open(beneath: path, [.readOnly, .directory])
-                for name in try folder.fileNames() {
-                    guard let status = try folder.status(of: name) else { continue }
-                    if status.kind == .directory { waiting.append(path.appending(name)) }
-                    if status.kind == .regular { total += status.size }
-                }
-            } catch .access { continue } catch .noEntry { continue } catch .notDirectory { continue }
+        var walk = FolderWalk(top)
+        // What is still to be entered, for each folder on the way.
+        var waiting = [try folders(of: top, &total)]
+        while let name = waiting.last {
+            guard let next = name.last else {
+                waiting.removeLast()
+                // What was moved away meanwhile is left out.
+                do throws(Errno) { if !waiting.isEmpty { try walk.leave() } } catch { waiting[waiting.count - 1] = [] }
+                continue
+            }
+            waiting[waiting.count - 1].removeLast()
+            do throws(Errno) { try walk.enter(next) } catch { continue }
+            do throws(Errno) { waiting.append(try folders(of: walk.current, &total)) } catch { waiting.append([]) }
         }
         return total
+    }
+
+    /// The names of the folders in one, whose files are added.
+    private static func folders(of folder: SharedDescriptor, _ total: inout Int64) throws(Errno) -> [FileName] {
+        var folders: [FileName] = []
+        for name in try folder.descriptor.fileNames() {
+            guard let status = try folder.descriptor.status(of: name) else { continue }
+            if status.kind == .directory { folders.append(name) }
+            if status.kind == .regular { total += status.size }
+        }
+        return folders
     }
 }

@@ -1,6 +1,7 @@
 // The images of one user: blobs kept as they came, layers unpacked once for each identity mode, names for both.
 
 import Checksums
+import Decompression
 import Foundation
 import ImageFormat
 import LinuxSystem
@@ -9,7 +10,8 @@ public import SandboxPolicy
 /// The store that `Places` describes. Any number of processes read and write it at the same time.
 public struct ImageStore: Sendable {
     public let places: Places
-    let limits: UnpackLimits
+    public let limits: UnpackLimits
+    let known = KnownLayers()
 
     /// - Parameter limits: what one archive may ask for at most.
     public init(_ places: Places, limits: UnpackLimits = UnpackLimits()) {
@@ -32,7 +34,8 @@ public struct ImageStore: Sendable {
         let blob = try writing.aside(in: places.blobs)
         let tree = try writing.aside(in: places.layers)
         do {
-            let sums = try unpack(source, file, keptAt: blob, into: tree, mode, progress)
+            let sums = try unpack(
+                source, file, keptAt: blob, into: tree, mode, budget: try budget(whole: true), progress)
             try writing.flush()
             try writing.claim.ensure(places.blob(sums.archive)) {
                 try writing.keep(blob, as: places.blob(sums.archive))
@@ -78,6 +81,7 @@ public struct ImageStore: Sendable {
         _ record: ImageRecord, of reference: ImageReference, _ mode: IdentityMode, _ writing: Writing
     ) throws(ImageStoreError) {
         do {
+            let budget = try budget(whole: true)
             for layer in record.layers {
                 try writing.claim.share(places.blob(layer.blob))
                 try writing.claim.ensure(places.layer(layer.content, mode)) {
@@ -86,7 +90,7 @@ public struct ImageStore: Sendable {
                         _ = try self.record(reference)
                         throw ImageStoreError.incomplete("\(reference)", layer.blob)
                     }
-                    let tree = try unpackKept(layer, mode, writing)
+                    let tree = try unpackKept(layer, mode, writing, budget)
                     try writing.keep(tree, as: places.layer(layer.content, mode))
                 }
             }
@@ -94,10 +98,12 @@ public struct ImageStore: Sendable {
     }
 
     /// A new tree of a layer whose blob is kept, under a name aside.
-    func unpackKept(_ layer: ImageRecord.Layer, _ mode: IdentityMode, _ writing: Writing) throws -> String {
+    func unpackKept(
+        _ layer: ImageRecord.Layer, _ mode: IdentityMode, _ writing: Writing, _ budget: DiskBudget
+    ) throws -> String {
         let blob = places.blob(layer.blob)
         return try writing.making(in: places.layers) { tree in
-            let sums = try unpack(try Self.open(blob), blob, keptAt: nil, into: tree, mode) { _ in }
+            let sums = try unpack(try Self.open(blob), blob, keptAt: nil, into: tree, mode, budget: budget) { _ in }
             guard sums.content == layer.content else { throw ImageStoreError.changedBlob(blob) }
             try writing.flush()
             return tree
@@ -124,7 +130,10 @@ public struct ImageStore: Sendable {
             ) {
                 try writing.making(in: places.setup) { aside in
                     try Files.makeDirectories(aside)
-                    _ = try unpack(source, file, keptAt: nil, into: Places.setupTree(aside), mode) { _ in }
+                    let budget = try budget(whole: true)
+                    _ = try unpack(
+                        source, file, keptAt: nil, into: Places.setupTree(aside), mode, budget: budget
+                    ) { _ in }
                     try check()
                     try write(key.encoded, to: Places.setupKey(aside))
                     try writing.flush()
@@ -146,21 +155,32 @@ public struct ImageStore: Sendable {
         }
     }
 
-    /// Gives an image its name: the last thing done, when all parts are there and held.
-    func writeRecord(_ record: ImageRecord, _ reference: ImageReference, _ writing: Writing) throws {
-        try writing.making(in: places.images) { aside in
-            try write(record.encoded, to: aside)
+    /// Gives images their names: the last thing done, when all parts are there and held.
+    func writeRecords(_ records: [(ImageReference, ImageRecord)], _ writing: Writing) throws {
+        var asides: [String] = []
+        defer { writing.discard(asides) }
+        for (_, record) in records {
+            let aside = try writing.aside(in: places.images)
+            asides.append(aside)
+            try write(record.encoded, to: aside, flushing: records.count == 1)
+        }
+        if records.count > 1 { try writing.flush() }
+        for ((reference, _), aside) in zip(records, asides) {
             do throws(Errno) { try Files.rename(aside, to: places.images + "/" + reference.fileName) } catch {
                 throw ImageStoreError.writing("write the record of an image in", places.images, error)
             }
         }
     }
 
-    private func write(_ bytes: [UInt8], to path: String) throws(ImageStoreError) {
+    func writeRecord(_ record: ImageRecord, _ reference: ImageReference, _ writing: Writing) throws {
+        try writeRecords([(reference, record)], writing)
+    }
+
+    private func write(_ bytes: [UInt8], to path: String, flushing: Bool = true) throws(ImageStoreError) {
         do throws(Errno) {
             let file = try Descriptor.open(path, [.writeOnly, .create, .exclusive, .noFollow], mode: 0o600)
             try file.write(bytes)
-            try file.sync()
+            if flushing { try file.sync() }
         } catch { throw .writing("write to", places.data, error) }
     }
 
@@ -169,6 +189,14 @@ public struct ImageStore: Sendable {
         if let error = error as? ImageStoreError { return error }
         if let errno = error as? Errno { return .writing("write to", places.data, errno) }
         return .fetching("\(error)")
+    }
+
+    /// What one image may put on the disk of this store.
+    /// - Parameter whole: false where there is only a disk to be kept from filling up.
+    func budget(whole: Bool) throws(ImageStoreError) -> DiskBudget {
+        do throws(Errno) {
+            return try DiskBudget(places.data, limit: whole ? limits.imageBytes : .max, kept: limits.keptBytes)
+        } catch { throw .system("look at", places.data, error) }
     }
 
     static func parent(_ path: String) -> String {

@@ -54,6 +54,10 @@ public enum ImageStoreError: Error, Equatable, Sendable {
     /// More uncompressed bytes, or more entries, than `UnpackLimits` allow.
     case layerTooLarge(String, Int64)
     case tooManyEntries(String, Int)
+    /// More bytes on the disk, in all its layers, than `UnpackLimits` allow.
+    case imageTooLarge(Int64)
+    /// Less would be left of the disk than is kept free, in bytes.
+    case tooLittleLeft(String, free: Int64, kept: Int64)
     /// The entry of this name is refused.
     case entry(source: String, name: [UInt8], EntryFault)
     case noSpace(String)
@@ -112,6 +116,11 @@ extension ImageStoreError: CustomStringConvertible {
         case .tooManyEntries(let source, let limit):
             "\(shownQuoted(source)) takes more steps to unpack than \(limit) entries should; if it is meant to, set "
                 + UnpackLimits.entriesVariable
+        case .imageTooLarge(let limit):
+            "the image takes more than \(limit) bytes of the disk; if it is meant to, give a larger --max-image-size"
+        case .tooLittleLeft(let path, let free, let kept):
+            "no space left for \(shownQuoted(path)): \(free >> 20) MiB are free and \(kept >> 20) MiB are kept so; free "
+                + "some there, or set XDG_DATA_HOME to a larger disk"
         case .entry(let source, let name, let fault):
             "the entry \(shownQuoted(name)) of \(shownQuoted(source)) \(fault); nothing was kept of this archive"
         case .noSpace(let path):

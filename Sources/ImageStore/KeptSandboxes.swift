@@ -33,7 +33,8 @@ public struct KeptSandboxes {
                 summaries.append(
                     Summary(
                         name: name,
-                        size: try DiskUsage.of(Descriptor.open(folder + "/upper", [.readOnly, .directory])),
+                        size: try DiskUsage.of(
+                            SharedDescriptor(Descriptor.open(folder + "/upper", [.readOnly, .directory]))),
                         created: try FileStatus.of(folder + "/lock").modified, isRunning: try isRunning(folder)))
             } catch .noEntry {
                 continue  // Removed meanwhile, or not yet whole.

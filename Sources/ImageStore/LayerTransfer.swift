@@ -1,5 +1,6 @@
 // One layer on its way in: through a pipe from its source, summed, kept as it came, uncompressed, laid out.
 
+import Decompression
 import Foundation
 import ImageFormat
 import LinuxSystem
@@ -14,6 +15,7 @@ struct LayerTransfer: Sendable {
     let mode: IdentityMode
     let writing: Writing
     let source: any ImageSource
+    let budget: DiskBudget
     let progress: (any LayerProgress)?
 
     private var places: Places { store.places }
@@ -34,7 +36,7 @@ struct LayerTransfer: Sendable {
         let wasThere = size == nil
         try writing.claim.ensure(treePath) {
             let layer = ImageRecord.Layer(content: content, blob: blob.digest, size: 0)
-            let tree = try store.unpackKept(layer, mode, writing)
+            let tree = try store.unpackKept(layer, mode, writing, budget)
             try writing.keep(tree, as: treePath)
         }
         let result = try size ?? store.sizeOfKept(blob.digest, as: content)
@@ -96,7 +98,7 @@ struct LayerTransfer: Sendable {
     ) throws -> (Feeder, Result<ArchiveSource.Sums, any Error>) {
         let (feeder, reader) = try feed()
         let result = Result {
-            try store.receive(reader, name, keptAt: blobAside, into: treeAside, mode) { bytes in
+            try store.receive(reader, name, keptAt: blobAside, into: treeAside, mode, budget: budget) { bytes in
                 progress?.advance(blob.digest, to: bytes)
             }
         }

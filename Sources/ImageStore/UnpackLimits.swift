@@ -6,13 +6,27 @@ public struct UnpackLimits: Equatable, Sendable {
     public var bytes: Int64
     public var entries: Int
 
-    public init(bytes: Int64 = 64 << 30, entries: Int = 2_000_000) {
+    /// Bytes on the disk of all layers of one image, as they come and unpacked, with 4 KiB for each file.
+    public var imageBytes: Int64
+    /// Bytes of the disk that are kept free; nil for what `DiskBudget` finds reasonable.
+    public var keptBytes: Int64?
+
+    public init(
+        bytes: Int64 = 64 << 30, entries: Int = 2_000_000, imageBytes: Int64 = Self.ordinaryImage,
+        keptBytes: Int64? = nil
+    ) {
         self.bytes = bytes
         self.entries = entries
+        self.imageBytes = imageBytes
+        self.keptBytes = keptBytes
     }
+
+    /// Bytes: the largest images there are have a third of it.
+    public static let ordinaryImage: Int64 = 128 << 30
 
     /// The variables of the environment that set them.
     static let bytesVariable = "SANDBOX_MAX_LAYER_BYTES"
+    static let keptVariable = "SANDBOX_KEEP_FREE_BYTES"
     static let entriesVariable = "SANDBOX_MAX_LAYER_ENTRIES"
 
     /// The limits as the environment has them: decimal numbers above 0.
@@ -20,6 +34,7 @@ public struct UnpackLimits: Equatable, Sendable {
     public init(environment: (String) -> String?) throws(MalformedLimit) {
         self.init()
         if let bytes = try Self.number(Self.bytesVariable, environment) { self.bytes = bytes }
+        if let bytes = try Self.number(Self.keptVariable, environment) { keptBytes = bytes }
         if let entries = try Self.number(Self.entriesVariable, environment) { self.entries = Int(entries) }
     }
 

@@ -1,5 +1,6 @@
 // One archive from its file to a tree, with every failure told in the user's terms.
 
+import Decompression
 import LinuxSystem
 import SandboxPolicy
 
@@ -8,16 +9,17 @@ extension ImageStore {
     /// - Returns: digests and sizes of the archive.
     func unpack(
         _ input: SharedDescriptor, _ file: String, keptAt blob: String?, into tree: String, _ mode: IdentityMode,
-        _ progress: @escaping (Int64) -> Void
+        budget: DiskBudget, _ progress: @escaping (Int64) -> Void
     ) throws(ImageStoreError) -> ArchiveSource.Sums {
-        try receive(input, Self.name(of: file), isLayer: false, keptAt: blob, into: tree, mode, progress)
+        try receive(
+            input, Self.name(of: file), isLayer: false, keptAt: blob, into: tree, mode, budget: budget, progress)
     }
 
     /// Reads an archive to its end: keeps it at `blob`, and unpacks it into the new folder `tree`, as far as these are
     /// given.
     func receive(
         _ input: SharedDescriptor, _ name: String, isLayer: Bool = true, keptAt blob: String?, into tree: String?,
-        _ mode: IdentityMode, _ progress: @escaping (Int64) -> Void
+        _ mode: IdentityMode, budget: DiskBudget?, _ progress: @escaping (Int64) -> Void
     ) throws(ImageStoreError) -> ArchiveSource.Sums {
         var copy: SharedDescriptor?
         var unpacker: Unpacker?
@@ -33,11 +35,16 @@ extension ImageStore {
                 unpacker = try Unpacker(root: root, mode: mode)
             }
             source = try ArchiveSource(input, copy: copy, limit: limits.bytes, isLayer: isLayer, progress: progress)
+            source.budget = budget
+            (source.isKept, source.isLaid) = (blob != nil, tree != nil)
         } catch { throw .writing("write to", places.data, error) }
         if var laying = unpacker { try layEntries(of: source, name, by: &laying) }
         guard let sums = source.finish() else { throw failure(of: source, name, otherwise: .notTar(name)) }
         return sums
     }
+
+    /// Bytes that any file takes of a disk, be it empty.
+    private static let entryCost: Int64 = 4096
 
     private func layEntries(
         of source: ArchiveSource, _ name: String, by unpacker: inout Unpacker
@@ -52,6 +59,7 @@ extension ImageStore {
                 // Holes cost no bytes of the archive, but of everybody who reads the file.
                 size += min(max(entry.size, 0), limits.bytes + 1)
                 if size > limits.bytes { throw .tooManyBytes }
+                if let shortage = source.take(Self.entryCost) { throw shortage }
                 // A tree walk opens a folder or two for an entry. To jump about in deep ones takes time without end.
                 if entries > limits.entries || unpacker.foldersOpened / 16 > limits.entries { throw .tooManyEntries }
                 try lay(entry, unpacker: &unpacker, reader, name)
@@ -108,6 +116,8 @@ extension ImageStore {
         case .damaged(let reason): .damaged(name, reason)
         case .empty: .emptySource(name)
         case .tooLarge(let limit): .layerTooLarge(name, limit)
+        case .disk(.tooMuch(let limit)): .imageTooLarge(limit)
+        case .disk(.tooLittleLeft(let free, let kept)): .tooLittleLeft(places.data, free: free, kept: kept)
         case .stopped, nil: otherwise
         }
     }

@@ -1,6 +1,7 @@
 // Whether a store still holds what it should: every blob against its name, every unpacked layer against its blob.
 
 import Checksums
+import Decompression
 public import ImageFormat
 import LinuxSystem
 public import SandboxPolicy
@@ -100,6 +101,7 @@ extension ImageStore {
     ) throws -> [Damage] {
         var damages: [Damage] = []
         var seen: Set<String> = []
+        let budget = try budget(whole: false)
         for image in try images() {
             for layer in image.record?.layers ?? [] {
                 for mode in modes where seen.insert(places.layer(layer.content, mode)).inserted {
@@ -112,7 +114,7 @@ extension ImageStore {
                     }
                     progress("layer \(layer.content.short)")
                     let fresh: String
-                    do { fresh = try unpackKept(layer, mode, writing) } catch ImageStoreError.changedBlob {
+                    do { fresh = try unpackKept(layer, mode, writing, budget) } catch ImageStoreError.changedBlob {
                         damages.append(
                             Damage(
                                 what: "layer \(layer.content.short) (\(mode.rawValue))",

@@ -107,7 +107,7 @@ struct Child {
             try Namespacing.closeDescriptors(keeping: [ended.raw])
         } catch { throw LaunchFailure(.capabilities, errno: error.rawValue) }
         Namespacing.preferShortTurns()
-        var own = Init(command: command, ended: ended, timeout: launch.timeout)
+        var own = Init(command: command, ended: ended, due: launch.due)
         own.run()
     }
 }

@@ -31,9 +31,7 @@ struct Limit {
     /// The command has been asked to end.
     let isReached: Bool
 
-    init(seconds: Int) {
-        self.init(due: Clock.milliseconds + seconds * 1000, isReached: false)
-    }
+    init(due: Int) { self.init(due: due, isReached: false) }
 
     private init(due: Int, isReached: Bool) {
         self.due = due

@@ -16,11 +16,11 @@ struct Init {
     let ended: SharedDescriptor
     private var limit: Limit?
 
-    /// - Parameter timeout: seconds.
-    init(command: ProcessID, ended: SharedDescriptor, timeout: Int?) {
+    /// - Parameter due: when the time is over, in the milliseconds of `Clock`.
+    init(command: ProcessID, ended: SharedDescriptor, due: Int?) {
         self.command = command
         self.ended = ended
-        limit = timeout.map { Limit(seconds: $0) }
+        limit = due.map { Limit(due: $0) }
     }
 
     mutating func run() -> Never {

@@ -19,6 +19,8 @@ public struct Launch {
     let tail: Int?
     /// Seconds.
     let timeout: Int?
+    /// When the time is over, in the milliseconds of `Clock`.
+    let due: Int?
     /// The command gets a session of its own, which has nothing outside in it. Only where a shell has made a process group
     /// for this launcher alone does it stay in that, with the terminal's job control.
     let hasOwnSession = !Namespacing.leadsGroup
@@ -36,9 +38,10 @@ public struct Launch {
         case notAdded(String)
     }
 
+    /// - Parameter begun: what the time limit is counted from, as `Clock.milliseconds`; nil: now.
     public init(
         _ plan: LaunchPlan, filter: [UInt8]?, observer: Observer?, words: [String], tail: Int?, timeout: Int?,
-        isKept: Bool, guardian: Guardian? = nil, say: @escaping (LastWord) -> Void
+        begun: Int? = nil, isKept: Bool, guardian: Guardian? = nil, say: @escaping (LastWord) -> Void
     ) {
         self.guardian = guardian
         self.isKept = isKept
@@ -49,6 +52,8 @@ public struct Launch {
         self.words = words
         self.tail = tail
         self.timeout = timeout
+        // The command line's own work takes of it, too.
+        due = timeout.map { (begun ?? Clock.milliseconds) + $0 * 1000 }
     }
 
     /// Runs the command to its end.
@@ -115,7 +120,7 @@ public struct Launch {
         if timeout != nil { Namespacing.preferShortTurns() }
         let ending = withExtendedLifetime(alive) {
             var supervisor = Supervisor(
-                child: child, status: status, timeout: timeout, hasOwnSession: hasOwnSession, waitsForInit: isKept,
+                child: child, status: status, due: due, hasOwnSession: hasOwnSession, waitsForInit: isKept,
                 members: members, wakening: Wakening(status, signals, listener, inputs: appending.compactMap(\.reader)),
                 appending: appending,
                 answer: { if let listener { observer?.answer(listener) } })

@@ -7,8 +7,8 @@ struct Supervisor {
     let child: ProcessID
     /// Where init tells how the command ended, when no other process is left inside.
     let status: SharedDescriptor
-    /// Seconds.
-    let timeout: Int?
+    /// When the time is over, in the milliseconds of `Clock`.
+    let due: Int?
     /// The terminal's keys do not reach the command by themselves.
     let hasOwnSession: Bool
     /// The namespaces, too, are to be gone at the end.
@@ -23,12 +23,12 @@ struct Supervisor {
     private var ending: Ending?
 
     init(
-        child: ProcessID, status: SharedDescriptor, timeout: Int?, hasOwnSession: Bool, waitsForInit: Bool,
+        child: ProcessID, status: SharedDescriptor, due: Int?, hasOwnSession: Bool, waitsForInit: Bool,
         members: Members?, wakening: Wakening, appending: [Appending], answer: @escaping () -> Void
     ) {
         self.child = child
         self.status = status
-        self.timeout = timeout
+        self.due = due
         self.hasOwnSession = hasOwnSession
         self.waitsForInit = waitsForInit
         self.members = members
@@ -46,7 +46,7 @@ struct Supervisor {
     static let timeoutStatus: Int32 = 124
 
     mutating func run() -> Ending {
-        var last = timeout.map { Clock.milliseconds + $0 * 1000 + Self.grace + Self.patience }
+        var last = due.map { $0 + Self.grace + Self.patience }
         var isSettled = false
         while true {
             let left = last.map { max(0, $0 - Clock.milliseconds) }

@@ -56,5 +56,6 @@ func call<Result: SignedInteger>(_ body: () -> Result) throws(Errno) -> Result {
         let result = body()
         if result >= 0 { return result }
         if errno != EINTR { throw Errno.current }
+        if sb_limit_is_due() != 0 { throw Errno.timeLimit }
     }
 }

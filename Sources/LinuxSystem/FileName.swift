@@ -33,6 +33,9 @@ public struct TreePath: Hashable, Comparable, Sendable {
 
     public static let root = TreePath([])
 
+    /// Bytes of a path that a program can open (PATH_MAX in limits.h, with its NUL and a slash before it).
+    public static let longest = 4094
+
     public init(_ names: [FileName]) { bytes = Array(names.map(\.bytes).joined(separator: [UInt8(ascii: "/")])) }
 
     private init(bytes: [UInt8]) { self.bytes = bytes }

@@ -111,3 +111,34 @@ extension Descriptor {
         }
     }
 }
+
+/// What a file system has and what is left of it for ordinary users (statvfs(3)).
+public struct DiskSpace: Sendable {
+    /// Bytes.
+    public let size: Int64
+    public let free: Int64
+    /// Zero where files are not counted.
+    public let files: UInt64
+    public let freeFiles: UInt64
+}
+
+extension Descriptor {
+    /// Of the file system that this file is on.
+    public borrowing func diskSpace() throws(Errno) -> DiskSpace {
+        let number = raw
+        var status = statvfs()
+        try call { unsafe fstatvfs(number, &status) }
+        let block = Int64(clamping: status.f_frsize)
+        return DiskSpace(
+            size: Int64(clamping: status.f_blocks).multipliedClamping(by: block),
+            free: Int64(clamping: status.f_bavail).multipliedClamping(by: block), files: UInt64(status.f_files),
+            freeFiles: UInt64(status.f_favail))
+    }
+}
+
+extension Int64 {
+    fileprivate func multipliedClamping(by other: Int64) -> Int64 {
+        let (product, isBeyond) = multipliedReportingOverflow(by: other)
+        return isBeyond ? .max : product
+    }
+}

@@ -5,7 +5,7 @@ import LinuxSystem
 import SandboxPolicy
 
 /// One thing that was looked at when the user said yes, and how it was.
-public struct ProfileCover: Equatable, Sendable {
+public struct ProfileCover: Hashable, Sendable {
     public enum Kind: String, Sendable {
         /// A profile's file: `value` is the SHA-256 of its content.
         case profile

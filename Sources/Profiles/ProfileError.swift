@@ -31,6 +31,8 @@ public enum ProfileError: Error, Equatable, Sendable {
     case untrusted(name: String, file: String, opens: [String], state: ProfileTrust.State)
     /// A path of a project's that a link leads out of the project.
     case leadsOut(ProfilePlace, option: String, path: String, target: String)
+    /// More than `ProfileLimits` allow: the file at which it became too much, and what there is too much of.
+    case tooMany(String, String)
     case notWritten(String, Errno)
     /// Trust was offered to a profile that needs none.
     case needsNoTrust(name: String, file: String)
@@ -55,7 +57,7 @@ extension ProfileError: CustomStringConvertible {
             "profile \(quoted(place.profile)) (\(escaped(place.file)):\(place.line):\(column)) is not TOML: "
                 + escaped(message)
         case .unknownKey(let place, let key, let suggestion):
-            "\(place): unknown key \(quoted(key))\(suggestion)"
+            "\(place): unknown key \(quoted(key.count > 200 ? key.prefix(200) + "…" : key))\(suggestion)"
         case .invalid(let place, let message):
             "\(place): \(message)"
         case .circle(let names):
@@ -65,6 +67,8 @@ extension ProfileError: CustomStringConvertible {
         case .leadsOut(let place, let option, let path, let target):
             "\(place): \(option) \(quoted(path)) is led out of the project by a link, to \(quoted(target)); write "
                 + "that path, if it is what you want"
+        case .tooMany(let file, let what):
+            "profile \(quoted(file)): more than \(what), which no profile needs; put them into one file"
         case .notWritten(let file, let errno):
             "\(quoted(file)) can't be written: \(errno)"
         case .needsNoTrust(let name, let file):

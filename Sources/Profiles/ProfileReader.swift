@@ -41,7 +41,11 @@ public struct ProfileReader {
         switch entry.key {
         case "description": text = try string(entry.node, of: entry.key)
         case "extends":
-            for base in try strings(entry.node, of: entry.key) {
+            let bases = try strings(entry.node, of: entry.key)
+            guard bases.count <= ProfileLimits.files else {
+                throw invalid(entry.node.line, "a profile extends at most \(ProfileLimits.files) others")
+            }
+            for base in bases {
                 extends.append(Profile.Base(word: base.text, line: base.line))
             }
         default:
@@ -169,6 +173,9 @@ public struct ProfileReader {
             throw invalid(line, error.description)
         }
         lines.append(Profile.Line(setting: setting, line: line))
+        if lines.count > ProfileLimits.settings {
+            throw invalid(line, "a profile has at most \(ProfileLimits.settings) settings")
+        }
     }
 
     /// Paths of the host's are relative to the profile's folder, wherever the caller stands.

@@ -70,6 +70,15 @@ public struct ProfileResolver: Sendable {
     }
 }
 
+/// What a profile and those it extends may come to.
+enum ProfileLimits {
+    /// Profiles that extend one another in a row, and all that one extends.
+    static let depth = 32
+    static let files = 256
+    /// Settings of one profile, and openings of all of them.
+    static let settings = 10_000
+}
+
 /// One resolution under way.
 private struct Walk {
     struct Found {
@@ -88,6 +97,8 @@ private struct Walk {
     var settings: [Setting] = []
     var members: [ProfileMember] = []
     var dependencies: [SettingsFile.Dependency] = []
+    /// Their paths.
+    private var noted: Set<String> = []
     var trusted: [SettingsFile.Trusted] = []
     /// The profiles that are being extended, outermost first.
     var open: [(name: String, file: String)] = []
@@ -98,9 +109,7 @@ private struct Walk {
     }
 
     mutating func note(_ path: String, _ stamp: String) {
-        if !dependencies.contains(where: { $0.path == path }) {
-            dependencies.append(SettingsFile.Dependency(path: path, stamp: stamp))
-        }
+        if noted.insert(path).inserted { dependencies.append(SettingsFile.Dependency(path: path, stamp: stamp)) }
     }
 
     /// Stamps a place before it is read, so that a change meanwhile is noticed afterwards.
@@ -173,16 +182,28 @@ private struct Walk {
         }
         // Two of the bases may share one.
         if let member = members.first(where: { $0.profile.file == found.file }) { return member.opening }
+        if open.count >= ProfileLimits.depth { throw .tooMany(found.file, "\(ProfileLimits.depth) extend one another") }
+        if members.count + open.count >= ProfileLimits.files {
+            throw .tooMany(found.file, "\(ProfileLimits.files) are extended")
+        }
         _ = exists(found.file)
         let content = try resolver.content(of: found.file, source: found.source)
         let profile = try ProfileReader.read(content, name: found.name, file: found.file)
         open.append((found.name, found.file))
         var opening: [Profile.Line] = []
         var covers: [ProfileCover] = []
+        var known: Set<ProfileCover> = []
+        var joined: Set<String> = []
         for word in profile.extends.map(\.word) {
             let base = try find(word, from: found)
+            // Said twice, it is one; and profiles that share theirs would double what is opened with each step.
+            guard joined.insert(base.file).inserted else { continue }
             opening += try visit(base)
-            covers += members.first { $0.profile.file == base.file }?.covers.filter { !covers.contains($0) } ?? []
+            let own = members.first { $0.profile.file == base.file }?.covers ?? []
+            covers += own.filter { known.insert($0).inserted }
+            if max(opening.count, covers.count) > ProfileLimits.settings {
+                throw .tooMany(found.file, "\(ProfileLimits.settings) settings come together")
+            }
         }
         open.removeLast()
         opening += profile.lines.filter { $0.setting.opens(over: settings) }
@@ -206,6 +227,7 @@ private struct Walk {
         }
         members.append(member)
         join(found.project == nil ? profile.settings : named.settings)
+        try checkLength(found.file)
         return opening
     }
 
@@ -214,6 +236,13 @@ private struct Walk {
         let replaced = Set(added.map(\.option).filter { $0.described.combining == .replace })
         settings.removeAll { replaced.contains($0.option) }
         settings += added
+    }
+
+    /// What is joined is looked through for each line that comes.
+    private func checkLength(_ file: String) throws(ProfileError) {
+        if settings.count > ProfileLimits.settings {
+            throw .tooMany(file, "\(ProfileLimits.settings) settings come together")
+        }
     }
 
     private mutating func shadows(_ found: Found) -> Bool {

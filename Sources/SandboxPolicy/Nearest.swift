@@ -6,6 +6,8 @@ public enum Nearest {
     public static func name(to word: String, among candidates: [String]) -> String? {
         var best: (name: String, distance: Int)?
         for candidate in candidates {
+            // As many edits as the lengths differ are always needed; a word may be as long as its author likes.
+            guard abs(word.utf8.count - candidate.utf8.count) <= max(1, candidate.utf8.count / 3) else { continue }
             let edits = distance(Array(word.utf8), Array(candidate.utf8))
             if edits <= max(1, candidate.utf8.count / 3), edits < best?.distance ?? Int.max {
                 best = (candidate, edits)

@@ -5,6 +5,7 @@
 public enum Option: String, CaseIterable, Sendable, Hashable {
     case profile
     case pull, platform
+    case maxImageSize = "max-image-size"
     case layer, upper
     case readOnly = "read-only"
     case name
@@ -139,6 +140,11 @@ extension Option {
                 .required("OS/ARCH[/VARIANT]"), .last, .root,
                 "the platform to get an image for (default: this machine's)",
                 untrusted: .nothing("fetches another image under the name that other runs use"))
+        case .maxImageSize:
+            Self.make(
+                .required("BYTES"), .last, .root,
+                "the most that an image which is got or unpacked may take of the disk, with k, m or g if wanted "
+                    + "(default: 128g)", place: .commandLine)
         case .layer:
             Self.make(
                 .required("PATH"), .append, .root,
@@ -273,7 +279,9 @@ extension Option {
                 choices: ["auto", "single", "range"])
         case .timeout:
             Self.make(
-                .required("TIME"), .last, .run, "end the command after this long (90, 90s, 5m, 1h); exit status 124",
+                .required("TIME"), .last, .run,
+                "end the command after this long, getting its image and set-up included (90, 90s, 5m, 1h); "
+                    + "exit status 124",
                 untrusted: .anything("without it there is no limit; it can't change that of a profile it extends"))
         case .setup:
             Self.make(

@@ -218,6 +218,7 @@ public struct Policy: Equatable, Sendable {
         case .profile: break
         case .pull: _ = try Self.pullChoice([setting])
         case .platform: break
+        case .maxImageSize: _ = try Self.imageLimit([setting])
         case .layer:
             // overlayfs takes a folder once; given again, by a profile and on the command line, it is on top.
             layers.removeAll { $0 == value }
@@ -418,6 +419,21 @@ extension Policy {
             throw PolicyError(setting, "must be missing, always or never")
         }
         return choice
+    }
+
+    /// Bytes, or nil where nobody says.
+    public static func imageLimit(_ settings: [Setting]) throws(PolicyError) -> Int64? {
+        guard let setting = settings.last(where: { $0.option == .maxImageSize }) else { return nil }
+        guard let size = bytes(setting.value[...]), size > 0, let limit = Int64(exactly: size) else {
+            throw PolicyError(setting, "must be a number of bytes above 0, with k, m or g behind it if wanted")
+        }
+        return limit
+    }
+
+    /// Seconds, as the last of `settings` that speaks of it says: what comes before there is a policy takes time, too.
+    public static func timeLimit(_ settings: [Setting]) throws(PolicyError) -> Int? {
+        guard let setting = settings.last(where: { $0.option == .timeout }) else { return nil }
+        return try seconds(setting)
     }
 
     private static func add(_ setting: Setting, to ports: inout [UInt16]?) throws(PolicyError) {

@@ -72,10 +72,13 @@ public struct TomlDocument: Equatable, Sendable {
                 open.append((event, children))
                 children = []
             case ctoml_end:
-                guard let begun = open.popLast() else { continue }
+                guard var begun = open.popLast() else { continue }
                 let value: TomlValue =
                     begun.event.kind == ctoml_table ? .table(inFileOrder(children)) : .array(children.map(\.node))
-                children = begun.children + [entry(begun.event, value)]
+                // Swapped, not copied: a table may have a hundred thousand brothers.
+                children = []
+                swap(&children, &begun.children)
+                children.append(entry(begun.event, value))
             case ctoml_string: children.append(entry(event, .string(text(event.text, event.text_length))))
             case ctoml_integer: children.append(entry(event, .integer(event.number)))
             case ctoml_boolean: children.append(entry(event, .boolean(event.number != 0)))

@@ -8,6 +8,8 @@ import SandboxPolicy
 /// - Parameter mayBeMissing: it is to be made.
 /// - Throws: `PathRefusal` where a link in a folder that a sandbox could write leads out of that folder.
 func checkedPath(_ word: String, _ places: Places, mayBeMissing: Bool = false) throws -> String {
+    // A pipe of this process's own, as the shell makes it for `<(…)`, leads nowhere.
+    do throws(Errno) { if try Descriptor.ownPipe(word) != nil { return word } } catch { return word }
     let path: HostPath
     do throws(Errno) { path = try HostPath.resolve(word, mayBeMissing: mayBeMissing) } catch { return word }
     var shown = ShownFolders(places)

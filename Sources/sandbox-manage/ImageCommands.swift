@@ -39,8 +39,22 @@ private func platform(_ text: String?) throws -> Platform {
 
 extension ImageStore {
     /// The store of this user, with the limits that the environment sets.
-    init() throws {
-        self.init(try Surroundings().places, limits: try UnpackLimits(environment: { Process.environment($0) }))
+    init(_ size: ImageSize? = nil) throws {
+        var limits = try UnpackLimits(environment: { Process.environment($0) })
+        if let bytes = try size?.bytes { limits.imageBytes = bytes }
+        self.init(try Surroundings().places, limits: limits)
+    }
+}
+
+/// `--max-image-size`, as `run` takes it.
+struct ImageSize: ParsableArguments {
+    @ArgumentParser.Option(
+        name: .customLong("max-image-size"),
+        help: "the most that one image may take of the disk: BYTES, with k, m or g if wanted (default: 128g)")
+    var text: String?
+
+    var bytes: Int64? {
+        get throws { try text.flatMap { try Policy.imageLimit([Setting(.maxImageSize, $0, .commandLine)]) } }
     }
 }
 
@@ -56,7 +70,7 @@ private struct Puller {
     let isQuiet: Bool
 
     /// - Parameter words: the images that will be asked for, and no others. nil: any, by a process that is not confined.
-    init(isQuiet: Bool, for words: [String]?) throws {
+    init(isQuiet: Bool, for words: [String]?, _ size: ImageSize? = nil) throws {
         // As the user's own account, whose files these are.
         var configuration = try RegistryConfiguration(environment: ProcessInfo.processInfo.environment)
         // Credential helpers are programs, which can't be started later.
@@ -64,7 +78,7 @@ private struct Puller {
         self.configuration = configuration
         // Before any thread: only then a user namespace can be entered.
         mode = try UserNamespace.enter(preferring: nil)
-        store = try ImageStore()
+        store = try ImageStore(size)
         self.isQuiet = isQuiet
         if words != nil { try Confined.toStore(store.places, pullingBy: configuration) }
     }
@@ -113,12 +127,13 @@ struct PullCommand: ParsableCommand {
 
     @ArgumentParser.Argument(help: "[REGISTRY/]NAME[:TAG|@DIGEST] …") var names: [String]
     @ArgumentParser.Option(help: "OS/ARCH[/VARIANT] (default: this machine's)") var platform: String?
+    @ArgumentParser.OptionGroup var size: ImageSize
     @ArgumentParser.Flag(name: .shortAndLong, help: "say nothing but errors") var quiet = false
 
     func run() throws {
         let wanted = try sandbox_manage.platform(platform)
         for name in names { _ = try imageReference(name) }
-        let puller = try Puller(isQuiet: quiet, for: names)
+        let puller = try Puller(isQuiet: quiet, for: names, size)
         for name in names { try puller.pull(name, wanted) }
     }
 }
@@ -131,10 +146,11 @@ struct PullForRunCommand: ParsableCommand {
     @ArgumentParser.Option var pull: String
     @ArgumentParser.Option var platform: String?
     @ArgumentParser.Flag var quiet = false
+    @ArgumentParser.OptionGroup var size: ImageSize
 
     func run() throws {
         let wanted = try sandbox_manage.platform(platform)
-        let puller = try Puller(isQuiet: quiet, for: [name])
+        let puller = try Puller(isQuiet: quiet, for: [name], size)
         do {
             if pull == "always", try puller.isCurrent(name, wanted) { return }
             try puller.pull(name, wanted)
@@ -341,6 +357,7 @@ struct LoadCommand: ParsableCommand {
     @ArgumentParser.Argument(help: "NAME[:TAG], for one image that has no name of its own") var name: String?
     @ArgumentParser.Option(name: .shortAndLong, help: "the file or folder (default: standard input)") var input = "-"
     @ArgumentParser.Option(help: "OS/ARCH[/VARIANT] (default: this machine's)") var platform: String?
+    @ArgumentParser.OptionGroup var size: ImageSize
     @ArgumentParser.Flag(name: .shortAndLong, help: "say nothing but errors") var quiet = false
 
     func run() throws {
@@ -350,7 +367,7 @@ struct LoadCommand: ParsableCommand {
             throw ValidationError("an archive is not typed in: give -i FILE, or redirect the input")
         }
         let mode = try UserNamespace.enter(preferring: nil)
-        let store = try ImageStore()
+        let store = try ImageStore(size)
         let input = input == "-" ? input : try checkedPath(input, store.places)
         try Confined.toStore(store.places, reading: [input])
         let images = try LoadableImage.all(in: input, scratch: try scratch(store))
@@ -365,11 +382,11 @@ struct LoadCommand: ParsableCommand {
             }
             let progress = TransferProgress("\(names[0])", isQuiet: quiet)
             defer { progress.close() }
-            for name in names {
-                try store.add(image.source, as: name, platform: wanted, mode: mode, progress: progress)
-                progress.close()
-                print(name)
-            }
+            try store.add(
+                image.source, as: names[0], and: Array(names.dropFirst()), platform: wanted, mode: mode,
+                progress: progress)
+            progress.close()
+            for name in names { print(name) }
         }
     }
 
@@ -380,7 +397,8 @@ struct LoadCommand: ParsableCommand {
 
 private func scratch(_ store: ImageStore) throws -> Scratch {
     try Files.makeDirectories(store.places.data)
-    return Scratch(folder: store.places.data)
+    return Scratch(
+        folder: store.places.data, limit: store.limits.imageBytes, keptFree: store.limits.keptBytes)
 }
 
 /// What `run oci:…` asks for: an image outside of the store, under a name made for it.
@@ -389,11 +407,12 @@ struct AdoptCommand: ParsableCommand {
 
     @ArgumentParser.Argument var word: String
     @ArgumentParser.Option(help: "what the image is found by", transform: entryKey) var key: EntryKey
+    @ArgumentParser.OptionGroup var size: ImageSize
 
     func run() throws {
         let reference = try imageReference(ImageReference.madeUpName(key))
         let mode = try UserNamespace.enter(preferring: nil)
-        let store = try ImageStore()
+        let store = try ImageStore(size)
         let place = try LayoutReference(word)
         try Confined.toStore(store.places, reading: [place.path])
         let image = try place.image(scratch: try scratch(store))

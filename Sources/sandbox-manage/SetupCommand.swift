@@ -1,6 +1,7 @@
 // `__setup`: runs a profile's set-up commands once on a root file system, and keeps what they changed as a layer.
 
 import ArgumentParser
+import ImageStore
 import LinuxSystem
 import SandboxPolicy
 
@@ -19,22 +20,8 @@ struct SetupCommand: ParsableCommand {
     @ArgumentParser.Flag var quiet = false
 
     func run() throws {
-        let folder = try Surroundings().places.setup(key)
-        let aside = folder + ".new"
-        try Files.makeDirectories(aside)
-        // Another run with the same needs waits here, and finds the layer made.
-        let lock = try Descriptor.open(folder + ".lock", [.readWrite, .create, .noFollow], mode: 0o600)
-        try lock.lock(wait: true)
-        if Files.content(Places.setupKey(folder)) == key.encoded { return }
-        try launcher.removeTree(aside)
-        try Files.makeDirectories(aside)
-        do { try make(in: aside) } catch {
-            try launcher.removeTree(aside)
-            throw error
-        }
-        try Files.replace(Places.setupKey(aside), with: key.encoded)
-        try launcher.removeTree(folder)
-        try Files.rename(aside, to: folder)
+        let launcher = try launcher
+        try ImageStore().setUp(key, removingBy: launcher.removeTree, make)
     }
 
     private var launcher: SetupLauncher {

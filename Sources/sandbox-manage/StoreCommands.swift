@@ -13,11 +13,12 @@ struct ImportCommand: ParsableCommand {
 
     @ArgumentParser.Argument(help: "a tar file, plain or compressed; - for standard input") var file: String
     @ArgumentParser.Argument(help: "NAME[:TAG]") var name: String
+    @ArgumentParser.OptionGroup var size: ImageSize
 
     func run() throws {
         let reference = try newImageReference(name)
         let mode = try UserNamespace.enter(preferring: nil)
-        let store = try ImageStore()
+        let store = try ImageStore(size)
         let input = try file == "-" ? file : checkedPath(file, store.places)
         try Confined.toStore(store.places, reading: [input])
         let progress = TransferProgress("\(reference)", isQuiet: isatty(2) != 1)
@@ -49,9 +50,20 @@ struct DiffCommand: ParsableCommand {
     func run() throws {
         // Files of other ids inside are readable only with the ids that the sandbox has.
         _ = try UserNamespace.enter(preferring: nil)
+        var tooDeep = 0
         let places = try Surroundings().places
         let isPath = subject.contains("/") || !Policy.isSandboxName(subject)
-        let changes = try ChangedTree.find(isPath ? checkedPath(subject, places) : subject, places).changes()
+        let tree = try ChangedTree.find(isPath ? checkedPath(subject, places) : subject, places)
+        let changes = try tree.changes { tooDeep = $0.count }
+        try show(changes)
+        if tooDeep > 0 {
+            Invocation.say(
+                "what is in \(tooDeep) folders is not listed: their paths have \(TreePath.longest) bytes and more")
+            throw ExitCode(1)
+        }
+    }
+
+    private func show(_ changes: [Change]) throws {
         if format == .json {
             let rows = changes.map(ChangeRow.init)
             try printJSON(rows)
@@ -216,11 +228,12 @@ struct UnpackCommand: ParsableCommand {
 
     @ArgumentParser.Argument var name: String
     @ArgumentParser.Argument(transform: identityMode) var mode: IdentityMode
+    @ArgumentParser.OptionGroup var size: ImageSize
 
     func run() throws {
         let reference = try imageReference(name)
         _ = try UserNamespace.enter(preferring: mode)
-        let store = try ImageStore()
+        let store = try ImageStore(size)
         try Confined.toStore(store.places)
         try store.unpack(reference, mode: mode)
     }
@@ -233,10 +246,11 @@ struct UnpackTarCommand: ParsableCommand {
     @ArgumentParser.Argument(help: "FileStatus.stamp of it") var stamp: String
     @ArgumentParser.Argument(transform: identityMode) var mode: IdentityMode
     @ArgumentParser.Option(help: "what the layer is found by", transform: entryKey) var key: EntryKey
+    @ArgumentParser.OptionGroup var size: ImageSize
 
     func run() throws {
         _ = try UserNamespace.enter(preferring: mode)
-        let store = try ImageStore()
+        let store = try ImageStore(size)
         try Confined.toStore(store.places, reading: [file])
         try store.unpackTar(file, stamp: stamp, as: key, mode: mode)
     }

@@ -46,9 +46,15 @@ struct Manage {
     func run(_ words: [String]) throws(RunError) {
         let status: ExitStatus
         do throws(Errno) {
-            status = try Process.wait(
-                for: try Process.spawn(installation.manage, arguments: ["sandbox"] + words, output: 2))
+            let child = try Process.spawn(installation.manage, arguments: ["sandbox"] + words, output: 2)
+            do throws(Errno) { status = try Process.wait(for: child) } catch {
+                TimeLimit.stop()
+                Process.endTree(of: child)
+                throw error
+            }
         } catch {
+            // Who started the limit says that it has passed.
+            if error == .timeLimit { throw RunError.said }
             throw RunError("can't start \(quoted(installation.manage)): \(error); is the installation whole?")
         }
         if status != .exited(0) { throw RunError.said }

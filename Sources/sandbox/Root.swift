@@ -20,7 +20,7 @@ struct Root {
     static func find(_ word: String, _ settings: [Setting], _ manage: Manage, _ paths: HostPaths) throws -> Root {
         if word == "host" { return Root(kind: .host, settings: []) }
         if word.hasPrefix("/") || word.hasPrefix(".") { return try folder(word, paths) }
-        let reference = try reference(word, manage, paths)
+        let reference = try reference(word, settings, manage, paths)
         let pull = try Policy.pullChoice(settings)
         let platform = settings.last { $0.option == .platform }?.value
         let here = record(reference, manage)
@@ -31,12 +31,18 @@ struct Root {
         }
         if pull == .never { throw RunError("image \(quoted(word)) not found" + hint(word, manage.places)) }
         try manage.run(
-            ["__pull", "--pull", pull.rawValue] + (platform.map { ["--platform=" + $0] } ?? [])
+            ["__pull", "--pull", pull.rawValue] + (try Self.limit(settings))
+                + (platform.map { ["--platform=" + $0] } ?? [])
                 + (settings.contains { $0.option == .quiet && $0.value == "true" } ? ["--quiet"] : []) + ["--", word])
         guard let record = record(reference, manage) else {
             throw RunError("image \(quoted(word)) was removed meanwhile; try again")
         }
         return image(reference, record)
+    }
+
+    /// What those are told that write to the store.
+    static func limit(_ settings: [Setting]) throws -> [String] {
+        try Policy.imageLimit(settings).map { ["--max-image-size", String($0)] } ?? []
     }
 
     /// A platform that is none fits nothing: who gets the image says so.
@@ -55,12 +61,14 @@ struct Root {
     }
 
     /// The image's name. A layout or an archive gets one in the store, made from where it is and when it changed.
-    private static func reference(_ word: String, _ manage: Manage, _ paths: HostPaths) throws -> ImageReference {
+    private static func reference(
+        _ word: String, _ settings: [Setting], _ manage: Manage, _ paths: HostPaths
+    ) throws -> ImageReference {
         if let layout = Layout(word) {
             // Whether it can be read is for whoever reads it to say.
             do { _ = try paths.resolve(layout.path, quoted(word)) } catch is Errno {}
             if record(layout.reference, manage)?.key != layout.key {
-                try manage.run(["__adopt", "--key=" + layout.key.word, "--", word])
+                try manage.run(["__adopt", "--key=" + layout.key.word] + (try limit(settings)) + ["--", word])
                 guard record(layout.reference, manage)?.key == layout.key else {
                     throw RunError("\(quoted(word)) could not be brought in; try again")
                 }

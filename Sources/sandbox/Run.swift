@@ -16,6 +16,8 @@ struct Run {
     let verb: Verb
     let manage: Manage
     let paths: HostPaths
+    /// `Clock.milliseconds` when this program was started, as near as it can tell.
+    let begun = Clock.milliseconds
     var line: CommandWords
     /// The words of the process's own command line from which the command is executed byte for byte; nil where the
     /// command comes from elsewhere.
@@ -50,7 +52,9 @@ struct Run {
                 "descriptor \(number) is a folder of the host, which would lead out of the sandbox; redirect it to a file"
             )
         }
+        try startLimit(line.settings)
         let profile = try profileSettings()
+        try startLimit(profile + line.settings)
         let root = try Root.find(subject, profile + line.settings, manage, paths)
         var policy = try policy(profile, root)
         let protecting = try Protecting(&policy, paths)
@@ -61,9 +65,9 @@ struct Run {
         let command = try commandWords(policy, root)
         let store = Store(manage)
         let lease = Lease(manage.places)
-        let source = try store.unpacked(root, identity.mode, lease)
+        let source = try store.unpacked(root, identity.mode, lease, line.settings)
         var layers = try store.setupLayer(policy, source, identity.mode, lease, given: subject)
-        layers += try store.layers(policy.layers, identity.mode, lease)
+        layers += try store.layers(policy.layers, identity.mode, lease, line.settings)
         let upper = try Upper.prepare(policy, facts, lowers: layers + source.folders, manage, paths, verb)
         let plan = try LaunchPlan(
             LaunchRequest(
@@ -84,9 +88,11 @@ struct Run {
         let guardian = try protecting.guardian(isQuiet: policy.quiet)
         defer { guardian?.end() }
         let observing = try Observing(verb, policy, filter, manage)
+        TimeLimit.stop()
+        if TimeLimit.hasPassed { throw RunError.said }
         let launch = Launch(
             plan, filter: filter, observer: observing?.observer, words: literal(command),
-            tail: literalTail, timeout: policy.timeout,
+            tail: literalTail, timeout: policy.timeout, begun: begun,
             isKept: upper.folders != nil, guardian: guardian,
             say: { if !policy.quiet { Message.sayUnlessItWaits($0.text) } })
         let status: Int32
@@ -101,6 +107,19 @@ struct Run {
         // Without its record, what was learned is nothing.
         if let observing, !observing.tell([try subject] + command), verb == .learn { return 125 }
         return status
+    }
+
+    /// From here on what waits throws when the time is over. Counted from the start of this program.
+    private func startLimit(_ settings: [Setting]) throws {
+        guard let seconds = try Policy.timeLimit(settings) else { return }
+        try TimeLimit.start(milliseconds: begun + seconds * 1000 - Clock.milliseconds)
+    }
+
+    /// What says that the limit has passed before the command ran.
+    static func timedOut(_ settings: [Setting]) -> Int32 {
+        let isQuiet = settings.contains { $0.option == .quiet && $0.value == "true" }
+        if !isQuiet { Message.say("the time limit passed before the command ran") }
+        return 124
     }
 
     /// ROOTFS, or its default where the verb has one.

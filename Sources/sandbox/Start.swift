@@ -8,12 +8,18 @@ enum Start {
     static func run(_ words: [String]) -> Int32 {
         let manage = Manage()
         guard words.count > 1, let verb = Verb(rawValue: words[1]) else { manage.replaceThisProcess(words) }
+        var settings: [Setting] = []
         do {
             if !manage.isSealed { try seal(manage) }
             let line = try CommandWords(Array(words.dropFirst(2)))
             if line.help { manage.replaceThisProcess([words[0], "help", verb.rawValue]) }
             try OwnFile.check(manage.places)
-            return try Run(verb, line, offset: 2, manage).run()
+            let run = try Run(verb, line, offset: 2, manage)
+            settings = run.line.settings
+            return try run.run()
+        } catch  where TimeLimit.hasPassed {
+            TimeLimit.stop()
+            return Run.timedOut(settings)
         } catch is Errno where Files.isCurrentFolderGone {
             Message.error("the current folder has been removed; change to one that is there")
             return 125

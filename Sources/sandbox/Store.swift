@@ -11,21 +11,25 @@ struct Store {
     private var places: Places { manage.places }
 
     /// The root with its layers as folders, unpacked for these ids, and kept from being removed by `lease`.
-    func unpacked(_ root: Root, _ mode: IdentityMode, _ lease: Lease) throws -> RootSource {
+    func unpacked(
+        _ root: Root, _ mode: IdentityMode, _ lease: Lease, _ settings: [Setting]
+    ) throws -> RootSource {
         switch root.kind {
         case .host: return .host
         case .folder(let path): return .folder(path)
         case .image(let reference, let digests):
             let name = reference.description
             let folders = digests.map { places.layer($0, mode) }
-            try lease.hold(folders) { try manage.run(["__unpack", name, mode.rawValue]) }
+            try lease.hold(folders) { try manage.run(["__unpack", name, mode.rawValue] + (try Root.limit(settings))) }
             return .image(name: name, layers: folders)
         }
     }
 
     /// Layers over the image: folders as they are, archives unpacked once.
     /// - Parameter paths: without links, as `HostPaths` resolved them.
-    func layers(_ paths: [String], _ mode: IdentityMode, _ lease: Lease) throws -> [String] {
+    func layers(
+        _ paths: [String], _ mode: IdentityMode, _ lease: Lease, _ settings: [Setting]
+    ) throws -> [String] {
         try paths.map { path in
             let status: FileStatus
             do throws(Errno) { status = try FileStatus.ofLink(path) } catch {
@@ -38,7 +42,9 @@ struct Store {
             let key = EntryKey("tar", [status.stamp, mode.rawValue])
             let folder = places.setup(key)
             try lease.hold([folder], key) {
-                try manage.run(["__unpack-tar", path, status.stamp, mode.rawValue, "--key=" + key.word])
+                try manage.run(
+                    ["__unpack-tar", path, status.stamp, mode.rawValue, "--key=" + key.word]
+                        + (try Root.limit(settings)))
             }
             return Places.setupTree(folder)
         }

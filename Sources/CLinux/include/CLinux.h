@@ -39,6 +39,7 @@
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -101,6 +102,13 @@ static inline int sb_find_place(int fd, const char *path, struct sb_place *place
     place->mode = status.stx_mode;
     return 0;
 }
+
+// A limit of time for calls that wait: after it SIGALRM interrupts them again and again (setitimer(2)), so that none is
+// missed that begins just then. One that is due has been started, not stopped, and has passed.
+int sb_start_limit(int64_t milliseconds);
+void sb_stop_limit(void);
+int sb_limit_is_due(void);
+int sb_limit_passed(void);
 
 static inline int sb_pivot_root(const char *newRoot, const char *putOld) {
     return (int)syscall(SYS_pivot_root, newRoot, putOld);

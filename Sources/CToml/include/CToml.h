@@ -37,6 +37,10 @@ typedef struct {
     uint32_t column;
 } ctoml_event;
 
+/// Parts of a key with dots between, and arrays and tables within one another: more of them is an error.
+#define CTOML_MOST_PARTS 32
+#define CTOML_MOST_DEPTH 32
+
 typedef struct ctoml_document ctoml_document;
 
 /// Never NULL; to be given back to `ctoml_free`.
