@@ -68,7 +68,6 @@ public final class Guardian {
     /// The sandbox has ended, or has not begun: nothing is left of it that could make anything.
     public func end() {
         for (_, lock) in held { do throws(Errno) { try lock.descriptor.unlock() } catch {} }
-        do throws(Errno) { try launcher?.descriptor.write(Array("end\n".utf8)) } catch {}
         launcher = nil
         if process > 0 { do throws(Errno) { _ = try Process.wait(for: process) } catch {} }
         process = 0
@@ -101,10 +100,9 @@ extension Guardian {
                 do throws(Errno) { try follow(child, launcher, sandbox) } catch {
                     say("what is protected is not watched any more: \(error)")
                 }
-                // All of the sandbox's processes are gone when its init is (pid_namespaces(7)), or when the launcher says so.
-                if try Self.line(launcher.descriptor.read(upTo: 32)) != "end" {
-                    while try Watch.next(readable: [handle]) == nil {}
-                }
+                // All of the sandbox's processes and mounts are gone when its init is (pid_namespaces(7)). To remove what is
+                // still mounted on takes the kernel longer.
+                while try Watch.next(readable: [handle]) == nil {}
             }
         } catch {}
         for place in placeholders { place.remove() }
@@ -115,7 +113,7 @@ extension Guardian {
         String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
     }
 
-    /// Returns when the launcher has gone or has something to say.
+    /// Returns when the launcher has gone, or is through.
     private func follow(_ child: ProcessID, _ launcher: SharedDescriptor, _ sandbox: SharedDescriptor) throws(Errno) {
         // The child asks, or ends before it gets there.
         guard try Watch.next(readable: [launcher, sandbox]) == 1, try !sandbox.descriptor.read(upTo: 1).isEmpty else {
