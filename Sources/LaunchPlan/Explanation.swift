@@ -36,6 +36,7 @@ public struct Explanation {
         for range in plan.identity.gids { lines.append("  group ids " + words(range)) }
         lines.append("namespaces")
         lines.append("  " + plan.namespaces.names.joined(separator: " "))
+        if let shown = plan.shown { lines += ["host"] + shown.lines.map { "  " + $0 } }
         lines.append("steps")
         for (index, step) in plan.steps.enumerated() { lines.append("  \(index + 1). " + escaped(step.description)) }
         lines.append("command")
@@ -87,6 +88,17 @@ public struct Explanation {
                 ])
             ),
             ("namespaces", .array(plan.namespaces.names.map { .string($0) })),
+            (
+                "host",
+                .object(
+                    plan.shown.map {
+                        [
+                            ("shown", .array($0.folders.map { .string($0) })),
+                            ("empty", .array($0.hidden.map { .string($0) })),
+                            ("others", .array($0.others.map { .string($0) })),
+                        ]
+                    } ?? [])
+            ),
             ("steps", .array(plan.steps.map { .string($0.description) })),
             (
                 "command",

@@ -70,6 +70,12 @@ public struct Facts: Equatable, Sendable {
     public var landlockVersion = 0
     /// `/` of the host, for ROOTFS `host`.
     public var hostRoot: [HostEntry] = []
+    /// Names in `/` of the host that `host` does not show.
+    public var hostOthers: [String] = []
+    /// What of the shown folders of the host is seen as empty (`HostView.hidden`).
+    public var hidden: [String] = []
+    /// The permission bits of the folders above those.
+    public var folderModes: [String: UInt32] = [:]
     public var currentFolder = "/"
     /// Why the current folder is none for --here; nil where it is one, or is not to be shown.
     public var wideFolder: WideFolder?

@@ -68,17 +68,12 @@ public struct LaunchPlan: Equatable, Sendable {
     /// What was asked for by name and is left out: said on standard error before the command runs.
     public private(set) var omissions: [String] = []
 
-    private let request: LaunchRequest
+    let request: LaunchRequest
     private var slots = 0
 
     public static func == (a: LaunchPlan, b: LaunchPlan) -> Bool {
         a.namespaces == b.namespaces && a.identity == b.identity && a.steps == b.steps && a.execution == b.execution
     }
-
-    /// Folders of the host that a sandbox on `host` sees as empty ones.
-    public static let emptyHostFolders = [
-        "boot", "home", "lost+found", "media", "mnt", "root", "run", "srv", "tmp",
-    ]
 
     public init(_ request: LaunchRequest) throws(PolicyError) {
         self.request = request
@@ -157,7 +152,7 @@ extension LaunchPlan {
             if !points.contains(where: { $0.path == path }) { points.append(MountPoint(path: path, isFile: isFile)) }
         }
         for path in ["/proc", "/dev", "/sys", "/tmp", "/etc"] { add(path, isFile: false) }
-        if request.root == .host { for name in Self.emptyHostFolders { add("/" + name, isFile: false) } }
+        if request.root == .host { for name in HostView.emptyFolders { add("/" + name, isFile: false) } }
         let folders = request.policy.memoryMounts.map { MountPoint(path: $0.destination, isFile: false) }
         for wanted in folders + binds {
             let names = wanted.path.split(separator: "/").filter { $0 != "." }
@@ -221,12 +216,12 @@ extension LaunchPlan {
     private mutating func stackHost(
         layers: [LowerFolder], _ upper: (upper: Slot, work: Slot, disposable: Bool)?, _ mountPoints: [MountPoint]
     ) {
-        let skipped = Self.emptyHostFolders + ["proc", "dev", "sys"]
-        let entries = request.facts.hostRoot.filter { !skipped.contains($0.name) }
+        let entries = request.facts.hostRoot.filter { HostView.shownFolders.contains($0.name) }
         var folders: [(name: String, slot: Slot)] = []
         for entry in entries where entry.kind == .folder { folders.append((entry.name, open("/" + entry.name))) }
         mountScratch(
             mountPoints.filter { point in !entries.contains { "/" + $0.name == point.path && $0.kind != .folder } })
+        steps += hidingSteps(mountPoints)
         for entry in entries {
             switch entry.kind {
             case .folder: steps.append(.makeFolder(scratch: "points/" + entry.name, mode: 0o755))
@@ -238,7 +233,9 @@ extension LaunchPlan {
                 at: "/", lowers: layers + [.scratch("files"), .scratch("points")], upper: upperFolder(upper, ".")))
         for (name, slot) in folders {
             var stack: [LowerFolder] = [.slot(slot)]
-            if name == "etc" || (name == "var" && request.policy.nested) {
+            let isHiding = !hidden(in: name).isEmpty
+            if isHiding { stack.insert(.scratch(Self.whiteouts + "/" + name), at: 0) }
+            if name == "etc" || isHiding || (name == "var" && request.policy.nested) {
                 stack.insert(.scratch("files/" + name), at: 0)
             }
             // Read-only, one lower alone needs a second to be an overlay.

@@ -54,6 +54,8 @@ public enum Step: Equatable, Sendable {
     case mountScratch(host: String)
     case makeFolder(scratch: String, mode: UInt32)
     case makeLink(scratch: String, to: String)
+    /// What overlayfs takes for nothing, whatever the layers below have there.
+    case makeWhiteout(scratch: String)
     case writeFile(scratch: String, content: String)
     /// The topmost lower first. Folders of slots below one that is opaque at its own root are left out.
     case mountOverlay(at: String, lowers: [LowerFolder], upper: UpperFolder)
@@ -102,6 +104,7 @@ extension Step: CustomStringConvertible {
         case .mountScratch(let path): "mount a scratch file system at \(path) of the host"
         case .makeFolder(let path, let mode): "make the folder \(path) in scratch, mode \(String(mode, radix: 8))"
         case .makeLink(let path, let target): "make the link \(path) to \(target) in scratch"
+        case .makeWhiteout(let path): "make a white-out of \(path) in scratch"
         case .writeFile(let path, let content): "write \(path) in scratch, \(content.utf8.count) bytes"
         case .mountOverlay(let path, let lowers, let upper):
             "mount overlay at \(path), layers \(lowers.map(Self.word).joined(separator: ", ")) (top first), \(Self.word(upper))"
@@ -158,7 +161,7 @@ extension Step {
         case .openFolder, .copyTree: .hostFolders
         case .takeIdentity, .settleLogin: .ids
         case .beginNetwork, .enterNetwork: .network
-        case .mountScratch, .makeFolder, .makeLink, .writeFile: .memory
+        case .mountScratch, .makeFolder, .makeLink, .makeWhiteout, .writeFile: .memory
         case .mountOverlay: .overlay
         case .mount(.sysfs, _, _, _): .sys
         case .mount(.proc, _, _, _): .proc

@@ -6,7 +6,8 @@ public import SandboxPolicy
 
 extension Facts {
     /// Reads `/etc/passwd` and `/etc/subuid` directly: getpwuid(3) loads plug-ins, which a static program can't.
-    public static func gather(for policy: Policy, isHost: Bool) -> Facts {
+    /// - Parameter own: this program's folders, for ROOTFS `host`, which does not show them; nil: for another.
+    public static func gather(for policy: Policy, host own: [String]?) -> Facts {
         var facts = Facts()
         facts.uid = Process.effectiveUser
         facts.gid = Process.effectiveGroup
@@ -16,13 +17,18 @@ extension Facts {
         facts.handsFileIn = StandardDescriptors.handsFileIn
         facts.environment = Process.environment
         do throws(Errno) { facts.currentFolder = try Process.currentFolder() } catch {}
-        if policy.identity != .single || facts.uid == 0 { facts.readIdentity() }
+        let needsName = policy.identity != .single && facts.uid != 0
+        let accounts = own != nil || needsName ? AccountHomes(caller: facts.uid, homes: own != nil) : nil
+        if policy.identity != .single || facts.uid == 0 { facts.readIdentity(accounts?.callersName) }
         facts.readNetwork(policy.network)
         if facts.uid != 0, policy.nested || facts.uid == overflowID {
             facts.machineRoot = machineRoot(runs("/proc/self/uid_map"))
         }
         if policy.here { facts.wideFolder = wideFolder(facts) }
-        if isHost { facts.hostRoot = hostEntries() }
+        if let own, let accounts {
+            facts.readHostRoot()
+            facts.readHidden(accounts, own)
+        }
         facts.boundFiles = Set(
             policy.binds.map(\.source).filter {
                 do throws(Errno) { return try FileStatus.of($0).kind != .directory } catch { return false }
@@ -30,7 +36,7 @@ extension Facts {
         return facts
     }
 
-    private mutating func readIdentity() {
+    private mutating func readIdentity(_ name: String?) {
         if uid == 0 {
             userName = "root"
             ownUIDs = Self.runs("/proc/self/uid_map")
@@ -39,7 +45,7 @@ extension Facts {
             machineRoot = Self.machineRoot(ownUIDs)
             return
         }
-        userName = Self.userName(uid) ?? String(uid)
+        userName = name ?? String(uid)
         subordinateUIDs = Self.subordinate("/etc/subuid", [userName, String(uid)])
         subordinateGIDs = Self.subordinate("/etc/subgid", [userName, String(uid)])
         if subordinateUIDs.isEmpty || subordinateGIDs.isEmpty { freeSubordinate = Self.firstFree() }
@@ -116,7 +122,7 @@ extension Facts {
         return home?.hasPrefix("/") == true ? home : nil
     }
 
-    private static func forEachRecord(of path: String, _ body: (FieldLine) -> Void) {
+    static func forEachRecord(of path: String, _ body: (FieldLine) -> Void) {
         let bytes: [UInt8]
         do throws(Errno) { bytes = try Files.read(path) } catch { return }
         var start = 0
@@ -157,21 +163,5 @@ extension Facts {
             found.append((first, count))
         }
         return found
-    }
-
-    private static func hostEntries() -> [HostEntry] {
-        do throws(Errno) {
-            var entries: [HostEntry] = []
-            for name in try Descriptor.open("/", [.readOnly, .directory]).names().sorted() {
-                switch try FileStatus.ofLink("/" + name).kind {
-                case .directory:
-                    // One that this user may not enter can't be shown either.
-                    if Files.isAccessible("/" + name, 5) { entries.append(HostEntry(name: name, kind: .folder)) }
-                case .symlink: entries.append(HostEntry(name: name, kind: .link(to: try Files.linkTarget("/" + name))))
-                default: break
-                }
-            }
-            return entries
-        } catch { return [] }
     }
 }

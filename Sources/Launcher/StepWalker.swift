@@ -46,6 +46,7 @@ struct StepWalker: ~Copyable {
         case .mountScratch(let path): try mountScratch(path)
         case .makeFolder(let path, let mode): try makeFolder(path, mode)
         case .makeLink(let path, let target): try withScratch().makeSymlink(path, to: target)
+        case .makeWhiteout(let path): try withScratch().descriptor.makeWhiteout(path)
         case .writeFile(let path, let content): try writeFile(path, content)
         case .mountOverlay(let path, let lowers, let upper): try mountOverlay(path, lowers, upper)
         case .mount(let kind, let path, let options, let data): try mount(kind, path, options, data)

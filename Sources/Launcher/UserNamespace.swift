@@ -19,7 +19,7 @@ public enum UserNamespace {
         do {
             let choice: IdentityChoice = mode.map { $0 == .single ? .single : .range } ?? .auto
             let policy = try Policy([])
-            let map = try IdentityMap(choice, Facts.gather(for: policy, isHost: false))
+            let map = try IdentityMap(choice, Facts.gather(for: policy, host: nil))
             switch map.writer {
             case .helpers: try enter(map)
             case .child: try enterAlone(map)

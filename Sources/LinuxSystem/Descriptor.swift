@@ -142,6 +142,18 @@ extension Descriptor {
         try call { unsafe symlinkat(target, number, name) }
     }
 
+    /// A character device 0:0, by which overlayfs knows that there is nothing; any user may make one (mknod(2)).
+    public borrowing func makeWhiteout(_ path: String) throws(Errno) {
+        let number = raw
+        do throws(Errno) { try call { unsafe mknodat(number, path, S_IFCHR, 0) } } catch .permission {
+            // Within a sandbox whose filter lets nobody make devices, renaming leaves one behind (renameat2(2)).
+            let aside = path + "."
+            _ = try open(path, [.writeOnly, .create, .exclusive], resolve: [.beneath, .noSymlinks])
+            try call { unsafe renameat2(number, path, number, aside, UInt32(RENAME_WHITEOUT)) }
+            try removeFile(aside)
+        }
+    }
+
     public borrowing func removeFile(_ name: String) throws(Errno) {
         let number = raw
         try call { unsafe unlinkat(number, name, 0) }

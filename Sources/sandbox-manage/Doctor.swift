@@ -15,7 +15,7 @@ struct Doctor {
     init(_ surroundings: Surroundings) throws(PolicyError) {
         self.surroundings = surroundings
         policy = try Policy(Policy.builtIn)
-        facts = Facts.gather(for: policy, isHost: true)
+        facts = Facts.gather(for: policy, host: surroundings.places.all)
     }
 
     mutating func examine() throws {

@@ -58,7 +58,7 @@ struct Run {
         let root = try Root.find(subject, profile + line.settings, manage, paths)
         var policy = try policy(profile, root)
         let protecting = try Protecting(&policy, paths)
-        var facts = Facts.gather(for: policy, isHost: root.kind == .host)
+        var facts = Facts.gather(for: policy, host: root.kind == .host ? manage.places.all : nil)
         facts.protections = protecting.protections
         facts.substitutions = protecting.substitutions
         let identity = try IdentityMap(policy.identity, facts)

@@ -39,6 +39,63 @@ struct LaunchPlanTests {
         #expect(steps.contains(.makeLink(scratch: "points/bin", to: "usr/bin")))
     }
 
+    @Test func onlySystemFoldersOfTheHostAreShown() throws {
+        var facts = facts()
+        facts.hostRoot += ["data", "projects", "export", "var"].map { HostEntry(name: $0, kind: .folder) }
+        facts.hostRoot.append(HostEntry(name: "u", kind: .link(to: "var/people")))
+        facts.hidden = ["/var/home", "/gnu/x"]
+        facts.folderModes = ["/var": 0o751]
+        let policy = try Policy(Policy.builtIn + [Setting(.bind, "/var/home/me/it", .commandLine)])
+        let steps = try LaunchPlan(
+            LaunchRequest(
+                policy: policy, facts: facts, root: .host, layers: [], upper: nil,
+                identity: try IdentityMap(policy.identity, facts), command: ["true"])
+        ).steps
+        let places = steps.compactMap { if case .mountOverlay(let place, _, _) = $0 { place } else { nil } }
+        #expect(places == ["/", "/usr", "/etc", "/var"])
+        #expect(!steps.contains(.makeLink(scratch: "points/u", to: "var/people")))
+        #expect(steps.contains(.makeWhiteout(scratch: "hidden/var/home")))
+        #expect(steps.contains(.makeFolder(scratch: "hidden/var", mode: 0o751)))
+        #expect(steps.contains(.makeFolder(scratch: "files/var/home/me/it", mode: 0o755)))
+        // What is not on this machine has nothing hidden.
+        #expect(!steps.contains { $0.description.contains("gnu") })
+        let stack = steps.compactMap { step in
+            if case .mountOverlay("/var", let lowers, _) = step { lowers } else { nil }
+        }
+        #expect(stack.first?.prefix(2) == [.scratch("files/var"), .scratch("hidden/var")])
+    }
+
+    @Test(arguments: [
+        // People, wherever they live, but not in the place of what all share.
+        (1000, "/var/home/ada", true), (1000, "/opt/ada-home", true), (1000, "/var/lib/ada", true),
+        (1000, "/usr/home/ada", true), (1000, "/usr/share/ada", true), (1000, "/snap/ada", true),
+        (1000, "/usr", false), (1000, "/usr/share", false), (1000, "/usr/local/lib", false), (1000, "/opt", false),
+        (1000, "/", false), (1000, "/etc", false), (1000, "/var/lib", false), (1000, "/nix/store", false),
+        (1000, "/home/ada", false), (1000, "/data/ada", false),
+        // Services.
+        (101, "/var/lib/jenkins", true), (101, "/var/lib/postgresql", true), (33, "/var/www", true),
+        (101, "/opt/sonarqube", true), (7, "/var/spool/lpd", true), (101, "/var/opt/mssql", true),
+        (1, "/usr/sbin", false), (2, "/bin", false), (5, "/usr/games", false), (6, "/var/cache/man", false),
+        (37, "/var/lib/rpm", false), (101, "/usr/lib/dovecot", false), (101, "/etc/abrt", false),
+        (65534, "/", false), (65534, "/var", false), (101, "/var/empty", false), (101, "/usr/share/httpd", false),
+    ])
+    func homesAreHiddenAndSystemFoldersAreNot(_ uid: Int, _ path: String, _ hidden: Bool) {
+        #expect(HostView.hides(AccountHome(uid: UInt32(uid), path: path)) == hidden)
+    }
+
+    @Test func theCallersHomeIsHiddenWithItsNeighboursAndWhatIsOurs() {
+        func hidden(_ callers: [String], _ own: [String] = []) -> [String] {
+            HostView.hidden(accounts: [], callers: callers, own: own)
+        }
+        #expect(hidden(["/var/people/ada"]) == ["/var/people"])
+        #expect(hidden(["/opt/ada"]) == ["/opt/ada"])
+        #expect(hidden(["/var/lib/jenkins"]) == ["/var/lib/jenkins"])
+        #expect(hidden(["/usr", "/", "/home/ada", "/nonexistent"]).isEmpty)
+        #expect(
+            hidden(["/var/x/ada"], ["/var/x-y", "/var/x/ada/.cache/sandbox", "/opt/s", "/data/sandbox", "/usr"])
+                == ["/opt/s", "/var/x", "/var/x-y"])
+    }
+
     @Test func nothingOfTheHostIsOpenedAfterSomethingIsMounted() throws {
         let steps = try plan([Setting(.bind, "/tmp/x:/y", .commandLine)]).steps
         let mounted = try #require(steps.firstIndex { if case .mountScratch = $0 { true } else { false } })
