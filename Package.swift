@@ -38,24 +38,27 @@ let package = Package(
             name: "CToml", cxxSettings: [.define("TOML_EXCEPTIONS", to: "0")],
             linkerSettings: [.linkedLibrary("stdc++")]),
         .target(
-            name: "LinuxSystem", dependencies: ["CLinux"],
+            name: "LinuxSystem", dependencies: ["ByteText", "CLinux"],
             swiftSettings: strict + [.strictMemorySafety()]),
 
         // Pure: no system calls, tested without privileges.
-        .target(name: "SandboxPolicy", swiftSettings: strict),
+        .target(name: "ByteText", swiftSettings: strict),
+        .target(name: "SandboxPolicy", dependencies: ["ByteText"], swiftSettings: strict),
         .target(name: "BPF", swiftSettings: strict),
-        .target(name: "LaunchPlan", dependencies: ["SandboxPolicy"], swiftSettings: strict),
+        .target(name: "LaunchPlan", dependencies: ["ByteText", "SandboxPolicy"], swiftSettings: strict),
         .target(name: "Observations", dependencies: ["BPF", "SandboxPolicy"], swiftSettings: strict),
         .target(name: "ImageFormat", dependencies: ["SandboxPolicy"], swiftSettings: strict),
 
         // The launcher: static, no Foundation.
         .target(
             name: "Launcher",
-            dependencies: ["LinuxSystem", "LaunchPlan", "Observations", "SandboxPolicy", "BPF", "CCap"],
+            dependencies: ["ByteText", "LinuxSystem", "LaunchPlan", "Observations", "SandboxPolicy", "BPF", "CCap"],
             swiftSettings: strict),
         .executableTarget(
             name: "sandbox",
-            dependencies: ["Launcher", "LaunchPlan", "Observations", "BPF", "SandboxPolicy", "LinuxSystem"],
+            dependencies: [
+                "ByteText", "Launcher", "LaunchPlan", "Observations", "BPF", "SandboxPolicy", "LinuxSystem",
+            ],
             swiftSettings: strict,
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
 
@@ -71,12 +74,14 @@ let package = Package(
         .target(name: "Checksums", dependencies: ["SandboxPolicy", "CCrypto"], swiftSettings: strict),
         .target(
             name: "ImageStore",
-            dependencies: ["LinuxSystem", "SandboxPolicy", "ImageFormat", "Checksums", "Decompression", "CArchive"],
+            dependencies: [
+                "ByteText", "LinuxSystem", "SandboxPolicy", "ImageFormat", "Checksums", "Decompression", "CArchive",
+            ],
             swiftSettings: strict),
         .target(
             name: "Reports", dependencies: ["BPF", "Observations", "SandboxPolicy", "Seccomp"],
             swiftSettings: strict),
-        .target(name: "Toml", dependencies: ["CToml"], swiftSettings: strict),
+        .target(name: "Toml", dependencies: ["ByteText", "CToml"], swiftSettings: strict),
         .target(
             name: "ImageLayout",
             dependencies: ["ImageFormat", "LinuxSystem", "SandboxPolicy", "Checksums", "Decompression"],
@@ -131,7 +136,7 @@ let package = Package(
             dependencies: ["Registry", "ImageFormat", "SandboxPolicy", "LinuxSystem", "Checksums", "CCurl"],
             exclude: ["fake-registry.py"],
             swiftSettings: strict),
-        .testTarget(name: "SandboxPolicyTests", dependencies: ["SandboxPolicy"], swiftSettings: strict),
+        .testTarget(name: "SandboxPolicyTests", dependencies: ["ByteText", "SandboxPolicy"], swiftSettings: strict),
         .testTarget(
             name: "ProfilesTests", dependencies: ["Profiles", "SandboxPolicy", "LinuxSystem"], swiftSettings: strict),
         .testTarget(

@@ -1,5 +1,7 @@
 // Names that came from archives and sandboxes, made fit for a terminal.
 
+import ByteText
+
 /// `bytes` as text in which nothing can move a cursor or change a colour: control characters, bytes that are not UTF-8
 /// and the marks that turn the direction of writing become `\xNN`, and a backslash becomes two.
 public func shown(_ bytes: some Sequence<UInt8>) -> String {
@@ -34,7 +36,7 @@ private func firstScalar(_ bytes: ArraySlice<UInt8>) -> (Unicode.Scalar, Int)? {
 public func shownQuoted(_ bytes: some Sequence<UInt8>) -> String { "\"" + shown(bytes) + "\"" }
 
 /// The same of text, as a path or a name that the user gave.
-public func shownQuoted(_ text: String) -> String { shownQuoted(text.utf8) }
+public func shownQuoted(_ text: String) -> String { shownQuoted(ByteText.bytes(text)) }
 
 private func isControl(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {

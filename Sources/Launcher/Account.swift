@@ -1,5 +1,6 @@
 // A user inside, by number or by name in the image's own passwd(5) and group(5), as container engines read them.
 
+import ByteText
 import LaunchPlan
 import LinuxSystem
 import SandboxPolicy
@@ -22,7 +23,7 @@ struct Account {
             name = Array(line[0])
             account.uid = try id(line, 2, .users)
             account.gid = try id(line, 3, .users)
-            if !line[5].isEmpty { account.home = String(decoding: line[5], as: UTF8.self) }
+            if !line[5].isEmpty { account.home = ByteText.text(line[5]) }
             return true
         }
         if name == nil, choice.uid == nil { throw unknown(choice.user) }

@@ -1,5 +1,6 @@
 // Reads what a plan needs to know about this host, and no more than this plan needs: each read is start-up time.
 
+import ByteText
 public import LaunchPlan
 import LinuxSystem
 public import SandboxPolicy
@@ -117,7 +118,7 @@ extension Facts {
     static func home(_ uid: UInt32) -> String? {
         var home: String?
         forEachRecord(of: "/etc/passwd") { line in
-            if home == nil, line.number(2) == uid { home = String(decoding: line[5], as: UTF8.self) }
+            if home == nil, line.number(2) == uid { home = ByteText.text(line[5]) }
         }
         return home?.hasPrefix("/") == true ? home : nil
     }

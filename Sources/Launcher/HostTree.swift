@@ -1,5 +1,6 @@
 // What of this machine's file tree is somebody's own: asked for ROOTFS `host`, which does not show it.
 
+import ByteText
 import LaunchPlan
 import LinuxSystem
 
@@ -20,7 +21,7 @@ struct AccountHomes {
             if callersName == nil, uid == caller { callersName = String(decoding: line[0], as: UTF8.self) }
             let home = line[5]
             if homes, home.count > 1, home.first == UInt8(ascii: "/") {
-                given.append(AccountHome(uid: uid, path: String(decoding: home, as: UTF8.self)))
+                given.append(AccountHome(uid: uid, path: ByteText.text(home)))
             }
         }
     }

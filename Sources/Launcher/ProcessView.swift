@@ -1,6 +1,7 @@
 // What a process inside means by its arguments: read from its memory and seen from its root. All of it may be a lie by
 // the time it is told.
 
+import ByteText
 import LinuxSystem
 
 struct ProcessView {
@@ -36,7 +37,7 @@ struct ProcessView {
     private func string(at pointer: UInt64) -> String? {
         let bytes = ProcessMemory.read(process, at: pointer, count: Self.longestText)
         let end = bytes.firstIndex(of: 0) ?? bytes.count
-        return end == 0 ? nil : String(decoding: bytes[..<end], as: UTF8.self)
+        return end == 0 ? nil : ByteText.text(bytes[..<end])
     }
 
     /// A path from the process's root on, as it was written, links not followed.

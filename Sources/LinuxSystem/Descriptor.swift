@@ -1,5 +1,6 @@
 // Owned file descriptors, and what is done by descriptor rather than by path.
 
+import ByteText
 public import CLinux
 import Glibc
 
@@ -69,14 +70,14 @@ extension Descriptor {
     public static func open(
         _ path: String, _ flags: OpenFlags, mode: mode_t = 0o644
     ) throws(Errno) -> Descriptor {
-        Descriptor(owning: try call { unsafe sb_open(path, flags.rawValue | O_CLOEXEC, mode) })
+        Descriptor(owning: try call { unsafe sb_open(path.forC, flags.rawValue | O_CLOEXEC, mode) })
     }
 
     /// The same where no link is on the way; else it throws ELOOP.
     public static func openWithoutLinks(_ path: String, _ flags: OpenFlags) throws(Errno) -> Descriptor {
         let wanted = UInt64(UInt32(bitPattern: flags.rawValue | O_CLOEXEC))
         let resolve: Resolve = [.noSymlinks, .noMagicLinks]
-        return Descriptor(owning: try call { unsafe sb_openat2(AT_FDCWD, path, wanted, 0, resolve.rawValue) })
+        return Descriptor(owning: try call { unsafe sb_openat2(AT_FDCWD, path.forC, wanted, 0, resolve.rawValue) })
     }
 
     /// Opens `path` as seen from this folder, no further than `resolve` lets it lead (openat2(2)).
@@ -90,7 +91,7 @@ extension Descriptor {
         while true {
             do {
                 return Descriptor(
-                    owning: try call { unsafe sb_openat2(folder, path, wanted, bits, resolve.rawValue) })
+                    owning: try call { unsafe sb_openat2(folder, path.forC, wanted, bits, resolve.rawValue) })
             } catch Errno.wouldBlock where !flags.contains(.nonBlocking) {
                 continue  // A rename elsewhere raced with `..`; the kernel asks for another try.
             }
@@ -128,45 +129,45 @@ extension Descriptor {
     public borrowing func status(of name: String) throws(Errno) -> FileStatus {
         let number = raw
         var status = stat()
-        try call { unsafe fstatat(number, name, &status, AT_SYMLINK_NOFOLLOW) }
+        try call { unsafe fstatat(number, name.forC, &status, AT_SYMLINK_NOFOLLOW) }
         return FileStatus(status)
     }
 
     public borrowing func makeDirectory(_ name: String, mode: mode_t = 0o755) throws(Errno) {
         let number = raw
-        try call { unsafe mkdirat(number, name, mode) }
+        try call { unsafe mkdirat(number, name.forC, mode) }
     }
 
     public borrowing func makeSymlink(_ name: String, to target: String) throws(Errno) {
         let number = raw
-        try call { unsafe symlinkat(target, number, name) }
+        try call { unsafe symlinkat(target.forC, number, name.forC) }
     }
 
     /// A character device 0:0, by which overlayfs knows that there is nothing; any user may make one (mknod(2)).
     public borrowing func makeWhiteout(_ path: String) throws(Errno) {
         let number = raw
-        do throws(Errno) { try call { unsafe mknodat(number, path, S_IFCHR, 0) } } catch .permission {
+        do throws(Errno) { try call { unsafe mknodat(number, path.forC, S_IFCHR, 0) } } catch .permission {
             // Within a sandbox whose filter lets nobody make devices, renaming leaves one behind (renameat2(2)).
             let aside = path + "."
             _ = try open(path, [.writeOnly, .create, .exclusive], resolve: [.beneath, .noSymlinks])
-            try call { unsafe renameat2(number, path, number, aside, UInt32(RENAME_WHITEOUT)) }
+            try call { unsafe renameat2(number, path.forC, number, aside.forC, UInt32(RENAME_WHITEOUT)) }
             try removeFile(aside)
         }
     }
 
     public borrowing func removeFile(_ name: String) throws(Errno) {
         let number = raw
-        try call { unsafe unlinkat(number, name, 0) }
+        try call { unsafe unlinkat(number, name.forC, 0) }
     }
 
     public borrowing func removeDirectory(_ name: String) throws(Errno) {
         let number = raw
-        try call { unsafe unlinkat(number, name, AT_REMOVEDIR) }
+        try call { unsafe unlinkat(number, name.forC, AT_REMOVEDIR) }
     }
 
     public borrowing func rename(_ name: String, to newName: String) throws(Errno) {
         let number = raw
-        try call { unsafe renameat(number, name, number, newName) }
+        try call { unsafe renameat(number, name.forC, number, newName.forC) }
     }
 
     public borrowing func linkTarget(of name: String) throws(Errno) -> String {
@@ -174,9 +175,8 @@ extension Descriptor {
         return try unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) {
             buffer throws(Errno) in
             guard let start = buffer.baseAddress else { throw Errno.invalid }
-            let length = try call { unsafe readlinkat(number, name, start, buffer.count) }
-            return unsafe String(
-                decoding: UnsafeRawBufferPointer(start: buffer.baseAddress, count: length), as: UTF8.self)
+            let length = try call { unsafe readlinkat(number, name.forC, start, buffer.count) }
+            return unsafe ByteText.text(Array(UnsafeRawBufferPointer(start: buffer.baseAddress, count: length)))
         }
     }
 
@@ -242,7 +242,7 @@ extension Descriptor {
         var names: [String] = []
         while let entry = unsafe readdir(stream) {
             let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
-                unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+                unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(ofC: $0) }
             }
             if name != "." && name != ".." { names.append(name) }
         }

@@ -62,6 +62,6 @@ extension Descriptor {
 extension Files {
     /// Whether a file has an access list beside its mode (acl(5)): with one that says no more, there is none.
     static func hasAccessList(_ path: String) -> Bool {
-        unsafe lgetxattr(path, "system.posix_acl_access", nil, 0) > 0
+        unsafe lgetxattr(path.forC, "system.posix_acl_access", nil, 0) > 0
     }
 }

@@ -1,5 +1,6 @@
 // Names and paths inside a tree, as bytes: what an archive or a sandbox laid down need not be UTF-8.
 
+import ByteText
 import Glibc
 
 /// A name in a folder: 1 or more bytes without `/` and NUL, and neither `.` nor `..`.
@@ -16,7 +17,7 @@ public struct FileName: Hashable, Comparable, Sendable {
 
     public init?(_ bytes: [UInt8]) { self.init(bytes[...]) }
 
-    public init?(_ text: String) { self.init(Array(text.utf8)) }
+    public init?(_ text: String) { self.init(ByteText.bytes(text)) }
 
     /// Without the NUL.
     public var bytes: [UInt8] { characters.dropLast().map { UInt8(bitPattern: $0) } }

@@ -73,14 +73,14 @@ extension FileStatus {
     /// Of a path in this process's own view, links followed (stat(2)).
     public static func of(_ path: String) throws(Errno) -> FileStatus {
         var status = stat()
-        try call { unsafe stat(path, &status) }
+        try call { unsafe stat(path.forC, &status) }
         return FileStatus(status)
     }
 
     /// Of a path in this process's own view, the last link not followed (lstat(2)).
     public static func ofLink(_ path: String) throws(Errno) -> FileStatus {
         var status = stat()
-        try call { unsafe lstat(path, &status) }
+        try call { unsafe lstat(path.forC, &status) }
         return FileStatus(status)
     }
 

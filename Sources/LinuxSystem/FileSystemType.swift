@@ -14,7 +14,7 @@ public enum FileSystemType {
     /// Whether the files there are the kernel's own.
     public static func isTheKernels(_ path: String) throws(Errno) -> Bool {
         var status = statfs()
-        try call { unsafe statfs(path, &status) }
+        try call { unsafe statfs(path.forC, &status) }
         return kernels.contains(UInt32(truncatingIfNeeded: status.f_type))
     }
 }

@@ -1,5 +1,6 @@
 // Whole-file conveniences on paths of this process's own view. Not for anything inside a root file system.
 
+import ByteText
 public import CLinux
 import Glibc
 
@@ -30,7 +31,7 @@ public enum Files {
 
     /// The content as text, or nil where the file can't be read.
     public static func text(_ path: String, limit: Int = 16 << 20) -> String? {
-        do { return String(decoding: try read(path, limit: limit), as: UTF8.self) } catch { return nil }
+        do { return ByteText.text(try read(path, limit: limit)) } catch { return nil }
     }
 
     /// Replaces `path` whole or not at all: written beside it, then renamed (rename(2)).
@@ -41,7 +42,7 @@ public enum Files {
             try file.write(content)
             try rename(beside, to: path)
         } catch {
-            _ = unsafe unlink(beside)
+            _ = unsafe unlink(beside.forC)
             throw error
         }
     }
@@ -61,40 +62,39 @@ public enum Files {
 
     /// Makes the folder and those above it; those made get `mode`.
     public static func makeDirectories(_ path: String, mode: mode_t = 0o700) throws(Errno) {
-        if unsafe mkdir(path, mode) == 0 { return }
+        if unsafe mkdir(path.forC, mode) == 0 { return }
         switch errno {
         case EEXIST:
             return
         case ENOENT:
             guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { throw Errno.noEntry }
             try makeDirectories(String(path[..<slash]), mode: mode)
-            if unsafe mkdir(path, mode) != 0 && errno != EEXIST { throw Errno.current }
+            if unsafe mkdir(path.forC, mode) != 0 && errno != EEXIST { throw Errno.current }
         default:
             throw Errno.current
         }
     }
 
     public static func rename(_ path: String, to newPath: String) throws(Errno) {
-        try call { unsafe Glibc.rename(path, newPath) }
+        try call { unsafe Glibc.rename(path.forC, newPath.forC) }
     }
 
     public static func remove(_ path: String) throws(Errno) {
-        try call { unsafe unlink(path) }
+        try call { unsafe unlink(path.forC) }
     }
 
     /// The path without links, `.` and `..` (realpath(3)).
     public static func canonical(_ path: String) throws(Errno) -> String {
-        guard let resolved = unsafe realpath(path, nil) else { throw Errno.current }
+        guard let resolved = unsafe realpath(path.forC, nil) else { throw Errno.current }
         defer { unsafe free(resolved) }
-        return unsafe String(cString: resolved)
+        return unsafe String(ofC: resolved)
     }
 
     public static func linkTarget(_ path: String) throws(Errno) -> String {
         try unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer throws(Errno) in
             guard let start = buffer.baseAddress else { throw Errno.invalid }
-            let length = try call { unsafe readlink(path, start, buffer.count) }
-            return unsafe String(
-                decoding: UnsafeRawBufferPointer(start: buffer.baseAddress, count: length), as: UTF8.self)
+            let length = try call { unsafe readlink(path.forC, start, buffer.count) }
+            return unsafe ByteText.text(Array(UnsafeRawBufferPointer(start: buffer.baseAddress, count: length)))
         }
     }
 
@@ -107,7 +107,7 @@ public enum Files {
 
     /// Whether the real user may do this to the file (access(2)); `how` is R_OK, W_OK or X_OK.
     public static func isAccessible(_ path: String, _ how: Int32) -> Bool {
-        unsafe access(path, how) == 0
+        unsafe access(path.forC, how) == 0
     }
 }
 

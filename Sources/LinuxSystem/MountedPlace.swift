@@ -21,7 +21,7 @@ public struct MountedPlace: Sendable, Equatable {
 
     fileprivate static func find(_ folder: Int32, _ path: String) throws(Errno) -> MountedPlace {
         var found = sb_place()
-        try call { unsafe sb_find_place(folder, path, &found) }
+        try call { unsafe sb_find_place(folder, path.forC, &found) }
         return MountedPlace(found)
     }
 }

@@ -22,7 +22,7 @@ public enum Mounts {
         let context = Descriptor(owning: try call { unsafe fsopen(type, UInt32(FSOPEN_CLOEXEC)) })
         let number = context.raw
         for (key, value) in parameters {
-            try call { unsafe fsconfig(number, UInt32(SB_FSCONFIG_SET_STRING), key, value, 0) }
+            try call { unsafe fsconfig(number, UInt32(SB_FSCONFIG_SET_STRING), key, value.forC, 0) }
         }
         try call { fsconfig(number, UInt32(SB_FSCONFIG_CREATE), nil, nil, 0) }
         return Descriptor(
@@ -32,7 +32,7 @@ public enum Mounts {
     /// A copy of the mounts at a path of this process's own view, with what is mounted below it.
     public static func copyTree(_ path: String) throws(Errno) -> Descriptor {
         let flags = UInt32(OPEN_TREE_CLONE) | UInt32(O_CLOEXEC) | UInt32(AT_RECURSIVE)
-        return Descriptor(owning: try call { unsafe open_tree(AT_FDCWD, path, flags) })
+        return Descriptor(owning: try call { unsafe open_tree(AT_FDCWD, path.forC, flags) })
     }
 
     /// A copy of the mount at an open file or folder.
@@ -76,7 +76,7 @@ public enum Mounts {
     /// Mounts at a path of this process's own view.
     public static func attach(_ mount: borrowing Descriptor, atHostPath path: String) throws(Errno) {
         let from = mount.raw
-        try call { unsafe move_mount(from, "", AT_FDCWD, path, UInt32(MOVE_MOUNT_F_EMPTY_PATH)) }
+        try call { unsafe move_mount(from, "", AT_FDCWD, path.forC, UInt32(MOVE_MOUNT_F_EMPTY_PATH)) }
     }
 
     public static func set(
@@ -96,7 +96,7 @@ public enum Mounts {
     /// mount(2) of an overlay; `options` is one page at most. fsconfig(2) takes 256 bytes a value, too few for layers.
     public static func mountOverlay(at path: String, options: String, readOnly: Bool) throws(Errno) {
         let flags = readOnly ? UInt(MS_RDONLY) : 0
-        try call { unsafe mount("overlay", path, "overlay", flags | UInt(MS_NODEV), options) }
+        try call { unsafe mount("overlay", path.forC, "overlay", flags | UInt(MS_NODEV), options) }
     }
 
     /// Makes the open folder the root of this mount namespace and lets go of the old root (pivot_root(2)).

@@ -161,7 +161,7 @@ public struct ProgramWords {
 
     /// - Parameter tail: words of this process's own command line, from `unsafeArgv[index]` on, byte for byte.
     public init(_ words: [String], tail: Int?) {
-        var given: [[CChar]] = words.map { Array($0.utf8CString) }
+        var given: [[CChar]] = words.map(\.forC)
         if let tail {
             var index = tail
             while index < Int(CommandLine.argc), let word = unsafe CommandLine.unsafeArgv[index] {
@@ -182,7 +182,7 @@ public struct ProgramWords {
     public func execute(_ paths: [String], environment: [String], failed: (String, Errno) -> Bool) {
         let environment = CStrings(environment)
         for path in paths {
-            _ = unsafe execve(path, arguments.pointer, environment.pointer)
+            _ = unsafe execve(path.forC, arguments.pointer, environment.pointer)
             if failed(path, Errno.current) { return }
         }
     }

@@ -19,13 +19,20 @@ public enum Process {
         return line?.split(separator: "\t").last.flatMap { mode_t($0, radix: 8) } ?? 0o777
     }
 
+    /// The words that this process was started with: `CommandLine.arguments` mends bytes that are no UTF-8.
+    public static var arguments: [String] {
+        (0..<Int(CommandLine.argc)).compactMap { index in
+            unsafe CommandLine.unsafeArgv[index].map { unsafe String(ofC: $0) }
+        }
+    }
+
     /// The environment as it was given, in order. Entries without `=` are left out.
     public static var environment: [(name: String, value: String)] {
         var found: [(name: String, value: String)] = []
         guard var next = unsafe sb_environ() else { return [] }
         while let entry = unsafe next.pointee {
-            let text = unsafe String(cString: entry)
-            if let equals = text.firstIndex(of: "=") {
+            let text = unsafe String(ofC: entry)
+            if let equals = text.utf8.firstIndex(of: UInt8(ascii: "=")) {
                 found.append((String(text[..<equals]), String(text[text.index(after: equals)...])))
             }
             unsafe next += 1
@@ -36,18 +43,18 @@ public enum Process {
     /// One variable of the environment, or nil.
     public static func environment(_ name: String) -> String? {
         guard let value = unsafe getenv(name) else { return nil }
-        return unsafe String(cString: value)
+        return unsafe String(ofC: value)
     }
 
     /// The folder this process is in (getcwd(3)).
     public static func currentFolder() throws(Errno) -> String {
         guard let path = unsafe getcwd(nil, 0) else { throw Errno.current }
         defer { unsafe free(path) }
-        return unsafe String(cString: path)
+        return unsafe String(ofC: path)
     }
 
     public static func changeFolder(_ path: String) throws(Errno) {
-        try call { unsafe chdir(path) }
+        try call { unsafe chdir(path.forC) }
     }
 
     public static func changeFolder(to folder: borrowing Descriptor) throws(Errno) {
@@ -65,9 +72,9 @@ public enum Process {
         let words = CStrings(arguments)
         if let environment {
             let variables = CStrings(environment)
-            _ = unsafe execve(path, words.pointer, variables.pointer)
+            _ = unsafe execve(path.forC, words.pointer, variables.pointer)
         } else {
-            _ = unsafe execve(path, words.pointer, sb_environ())
+            _ = unsafe execve(path.forC, words.pointer, sb_environ())
         }
         throw Errno.current
     }
@@ -101,9 +108,9 @@ public enum Process {
         let failure: Int32
         if let environment {
             let variables = CStrings(environment)
-            failure = unsafe posix_spawn(&child, path, &actions, &attributes, words.pointer, variables.pointer)
+            failure = unsafe posix_spawn(&child, path.forC, &actions, &attributes, words.pointer, variables.pointer)
         } else {
-            failure = unsafe posix_spawn(&child, path, &actions, &attributes, words.pointer, sb_environ())
+            failure = unsafe posix_spawn(&child, path.forC, &actions, &attributes, words.pointer, sb_environ())
         }
         if failure != 0 { throw Errno(failure) }
         return child
@@ -186,7 +193,7 @@ public enum ExitStatus: Equatable, Sendable {
     @unsafe let pointer: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
     private let count: Int
 
-    convenience init(_ words: [String]) { self.init(bytes: words.map { Array($0.utf8CString) }) }
+    convenience init(_ words: [String]) { self.init(bytes: words.map(\.forC)) }
 
     /// - Parameter bytes: words with their NUL.
     init(bytes words: [[CChar]]) {

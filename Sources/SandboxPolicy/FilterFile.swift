@@ -1,6 +1,8 @@
 // A compiled system call filter as the launcher keeps it: with all that it was made from, to be compared and not
 // believed.
 
+import ByteText
+
 /// What a filter is compiled from. The whole text of a user's file is part of it: comparing needs no hash, and no clock
 /// that is too coarse for two writings in a row can make two texts look alike. Of those that came with the program the
 /// stamp stands for the text, as with profiles: to read fourteen kilobytes at each start takes a twentieth of it.
@@ -72,7 +74,7 @@ public struct FilterFile: Equatable, Sendable {
         func word() -> String? {
             guard let end = rest.firstIndex(of: 0) else { return nil }
             defer { rest = rest[(end + 1)...] }
-            return String(decoding: rest[..<end], as: UTF8.self)
+            return ByteText.text(rest[..<end])
         }
         guard word() == Self.signature, let count = word().flatMap({ Int($0) }), count >= 0, count < 16 else {
             return nil

@@ -1,10 +1,13 @@
 // Names from outside in our own messages: nothing in them may reach the terminal as a control.
 
+import ByteText
+
 /// `text` in double quotes, with what could move a terminal's cursor written as escapes. For messages.
 public func quoted(_ text: String) -> String {
     var shown = "\""
     for scalar in text.unicodeScalars {
         switch scalar {
+        case _ where ByteText.byte(scalar) != nil: shown += foreignByte(scalar)
         case "\"", "\\": shown += "\\" + String(scalar)
         case "\n": shown += "\\n"
         case "\t": shown += "\\t"
@@ -24,6 +27,10 @@ public func quoted(_ text: String) -> String {
 public func escaped(_ text: String, keepingLines: Bool = false) -> String {
     var safe = ""
     for scalar in text.unicodeScalars {
+        if ByteText.byte(scalar) != nil {
+            safe += foreignByte(scalar)
+            continue
+        }
         switch scalar.properties.generalCategory {
         case .control where keepingLines && (scalar == "\n" || scalar == "\t"): safe.unicodeScalars.append(scalar)
         case .control, .format, .lineSeparator, .paragraphSeparator:
@@ -32,6 +39,11 @@ public func escaped(_ text: String, keepingLines: Bool = false) -> String {
         }
     }
     return safe
+}
+
+/// A byte that is part of no character.
+private func foreignByte(_ scalar: Unicode.Scalar) -> String {
+    ByteText.byte(scalar).map { "\\x" + String($0, radix: 16) } ?? ""
 }
 
 /// `word` for a shell's command line, in quotes where it needs them.

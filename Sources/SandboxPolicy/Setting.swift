@@ -1,5 +1,7 @@
 // One option with one value, and where it was said. Policies, profiles and image configs are lists of these.
 
+import ByteText
+
 /// The levels that settings come from, lowest first.
 public enum Origin: Equatable, Sendable {
     case builtIn
@@ -142,16 +144,14 @@ public enum Words {
     public static func join(_ words: [String]) -> [UInt8] {
         var bytes: [UInt8] = []
         for word in words {
-            bytes += Array(word.utf8)
+            bytes += ByteText.bytes(word)
             bytes.append(0)
         }
         return bytes
     }
 
     public static func split(_ bytes: [UInt8]) -> [String] {
-        var words = bytes.split(separator: 0, omittingEmptySubsequences: false).map {
-            String(decoding: $0, as: UTF8.self)
-        }
+        var words = bytes.split(separator: 0, omittingEmptySubsequences: false).map { ByteText.text($0) }
         if words.last == "" { words.removeLast() }
         return words
     }

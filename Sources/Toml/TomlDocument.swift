@@ -1,5 +1,6 @@
 // TOML as a tree of values that know their line: what readers of settings walk. The grammar is TOML 1.0.
 
+import ByteText
 import CToml
 
 /// One value, and where its key (or, in an array, the value itself) stands. Lines and columns count from 1.
@@ -95,7 +96,7 @@ public struct TomlDocument: Equatable, Sendable {
     }
 
     private static func text(_ start: UnsafePointer<CChar>?, _ length: Int) -> String {
-        String(decoding: UnsafeRawBufferPointer(start: start, count: length), as: UTF8.self)
+        ByteText.text(Array(UnsafeRawBufferPointer(start: start, count: length)))
     }
 
     /// The library sorts tables by key; a reader of the file expects the first mistake to be reported first.

@@ -4,7 +4,7 @@ import ArgumentParser
 import Foundation
 import LinuxSystem
 
-var status = Invocation(Array(CommandLine.arguments.dropFirst())).run()
+var status = Invocation(Array(LinuxSystem.Process.arguments.dropFirst())).run()
 // What print(…) has taken may not have got anywhere: a full disk.
 if fflush(nil) != 0 {
     Invocation.say("can't write to standard output: \(Errno.current); free some space there")

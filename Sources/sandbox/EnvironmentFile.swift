@@ -1,5 +1,6 @@
 // --env-file: NAME=VALUE or NAME on each line, `#` begins a comment line, as docker run reads it.
 
+import ByteText
 import Launcher
 import LinuxSystem
 import SandboxPolicy
@@ -14,15 +15,17 @@ enum EnvironmentFile {
         let what = HostPaths.what(.envFile, setting.value)
         let (path, bytes) = try content(setting, what, paths)
         let folder = setting.origin == .commandLine ? try paths.shownFolder(of: path) : nil
-        return try String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line -> Setting? in
+        return try bytes.split(separator: UInt8(ascii: "\n")).compactMap { bytes -> Setting? in
+            // Written on another system, a line ends with a carriage return.
+            let line = ByteText.text(bytes.last == UInt8(ascii: "\r") ? bytes.dropLast() : bytes)
             guard let first = line.first(where: { $0 != " " }), first != "#" else { return nil }
             if let folder, !line.contains("=") {
                 throw PathRefusal(
-                    "\(what): \(quoted(String(line))) hands on a variable of yours, and a sandbox could write this file, in "
-                        + "\(quoted(folder)); if you want that, say --env \(escaped(String(line))) and take the line out"
+                    "\(what): \(quoted(line)) hands on a variable of yours, and a sandbox could write this file, in "
+                        + "\(quoted(folder)); if you want that, say --env \(escaped(line)) and take the line out"
                 )
             }
-            return Setting(.env, String(line), setting.origin)
+            return Setting(.env, line, setting.origin)
         }
     }
 

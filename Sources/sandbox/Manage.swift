@@ -16,7 +16,7 @@ struct Manage {
         do throws(Errno) { executable = try Process.ownExecutable() } catch {}
         // A sealed copy has no path; the program it is a copy of has told it its own.
         isSealed = executable.hasPrefix("/memfd:") && SealedProgram.isRunning
-        if isSealed { executable = CommandLine.arguments.first ?? "" }
+        if isSealed { executable = Process.arguments.first ?? "" }
         self.executable = executable
         installation = Installation(executable: executable) { Files.isAccessible($0, 0) }
         places = Places(

@@ -32,7 +32,7 @@ struct Run {
         self.manage = manage
         paths = HostPaths(manage.places)
         self.line = line
-        let words = Array(CommandLine.arguments.dropFirst(offset))
+        let words = Array(Process.arguments.dropFirst(offset))
         var line = line
         if verb == .shell {
             // A shell is on this machine: its first word is the command's.

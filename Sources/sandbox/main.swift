@@ -2,4 +2,4 @@
 
 import LinuxSystem
 
-Process.exit(Start.run(CommandLine.arguments))
+Process.exit(Start.run(Process.arguments))
