@@ -105,7 +105,11 @@ extension Guardian {
                 while try Watch.next(readable: [handle]) == nil {}
             }
         } catch {}
-        for place in placeholders { place.remove() }
+        for place in placeholders {
+            do throws(Errno) { try place.remove() } catch {
+                say("\(place.folder)/\(place.name) is left: \(error); the next start here with --protect takes it away")
+            }
+        }
         return 0
     }
 

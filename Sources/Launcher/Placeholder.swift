@@ -12,8 +12,9 @@ public struct Placeholder: Sendable, Equatable {
     /// A file with this content; nil: a folder. Git takes no notice of an empty folder, so that is the rule.
     public let content: [UInt8]?
 
-    private static let folderMode: UInt32 = 0o1755
-    private static let fileMode: UInt32 = 0o1444
+    /// For the caller alone: whoever can open one can lock it, and so keep it there.
+    private static let folderMode: UInt32 = 0o1700
+    private static let fileMode: UInt32 = 0o1400
 
     public init(folder: String, name: String, content: [UInt8]?) {
         self.folder = folder
@@ -24,7 +25,9 @@ public struct Placeholder: Sendable, Equatable {
     /// What git reads in a folder of its own without being told anything by it (gitrepository-layout(5)).
     public static func content(ofGit name: String) -> [UInt8]? {
         switch name {
-        case "hooks", "info": nil
+        case "hooks", "info", "modules", "refs", "objects": nil
+        // In a bare repository: git takes `.git` for the folder's own.
+        case _ where name.hasPrefix("."): nil
         // The common folder is this one.
         case "commondir": Array(".\n".utf8)
         default: []
@@ -85,7 +88,7 @@ public struct Placeholder: Sendable, Equatable {
     }
 
     /// Removes it, unless another sandbox still stands on it or somebody has put something there.
-    public func remove() {
+    public func remove() throws(Errno) {
         do throws(Errno) {
             let parent = try openFolder()
             guard try Self.isOne(name, in: parent) else { return }
@@ -97,7 +100,7 @@ public struct Placeholder: Sendable, Equatable {
             } else {
                 try parent.removeFile(name)
             }
-        } catch {}  // Gone, used, or in use: whoever uses it removes it.
+        } catch .noEntry {} catch .notEmpty {} catch .wouldBlock {}  // Gone, or in use: whoever uses it removes it.
     }
 
     /// Something was put there from outside while the command ran: it is an ordinary folder or file now.

@@ -1,6 +1,7 @@
 // Where git keeps what belongs to a project (gitrepository-layout(5)): in `.git`, or where a file of that name leads,
 // which is the project's own word and is believed only where the other side says the same.
 
+import Launcher
 import LinuxSystem
 import SandboxPolicy
 
@@ -13,8 +14,10 @@ struct GitFolders {
     private(set) var all: [Folder] = []
     /// What belongs to one work tree of several: read by git there, beside the common folder.
     private(set) var ofWorktrees: [String] = []
-    /// `.git` of submodules, and files and folders that the settings name.
+    /// `.git` of submodules, folders that git would take for one's own, and what the settings name.
     private(set) var others: [String] = []
+    /// Of `others`, settings that settings include.
+    private(set) var included: [String] = []
     /// The folder that commits in this project need, and that lies elsewhere.
     private(set) var outside: String?
     /// Why such a one is not shown.
@@ -27,6 +30,11 @@ struct GitFolders {
     /// - Parameter isShown: whether the sandbox sees this path of the host, and may write there.
     init(of project: String, isShown: (String) -> Bool) throws(RunError) {
         self.project = project
+        try addOwn(isShown)
+        try addProjectItself()
+    }
+
+    private mutating func addOwn(_ isShown: (String) -> Bool) throws(RunError) {
         let place = project + "/.git"
         guard let status = Self.status(place) else { return }
         if status.kind == .directory {
@@ -84,6 +92,32 @@ struct GitFolders {
     }
 }
 
+// The project's own folder, which git takes for a repository where `.git` is none: with HEAD, objects and refs in it, or
+// HEAD and a file `commondir` that leads to the others.
+extension GitFolders {
+    private mutating func addProjectItself() throws(RunError) {
+        if Self.isBare(project) { return try add(project) }
+        func isThere(_ name: String) -> Bool { Self.isThere(name, in: project) }
+        // One that is missing is enough. HEAD is the last choice: `git log HEAD` does not work beside one.
+        let missing = isThere("commondir") ? "HEAD" : ["refs", "objects"].first { !isThere($0) } ?? "HEAD"
+        others += ["commondir", missing].map { project + "/" + $0 }
+    }
+
+    static func isBare(_ folder: String) -> Bool {
+        ["HEAD", "objects", "refs"].allSatisfy { isThere($0, in: folder) }
+    }
+
+    /// What another sandbox put there is not.
+    private static func isThere(_ name: String, in folder: String) -> Bool {
+        guard status(folder + "/" + name) != nil else { return false }
+        do throws(Errno) {
+            return try !Placeholder.isOne(name, in: Descriptor.open(folder, [.path, .directory]))
+        } catch {
+            return true
+        }
+    }
+}
+
 // What hangs on a repository.
 extension GitFolders {
     private mutating func add(_ folder: String) throws(RunError) {
@@ -94,14 +128,50 @@ extension GitFolders {
         }
         let settings = GitSettings(Self.content(folder + "/config") ?? "")
         all.append(Folder(path: folder, settings: settings))
+        let tree = settings.workTree.map { Self.path($0, from: folder) } ?? project
+        follow(settings, of: folder + "/config", tree)
+        follow(folder + "/config.worktree", tree)
+        try addModules(folder + "/modules", depth: 0)
+        addModulesToCome(folder, tree)
+        for worktree in Self.folders(folder + "/worktrees") {
+            ofWorktrees.append(worktree)
+            follow(worktree + "/config.worktree", tree)
+            try addModules(worktree + "/modules", depth: 0)
+        }
+    }
+
+    private mutating func follow(_ file: String, _ tree: String, depth: Int = 0) {
+        if let text = Self.content(file) { follow(GitSettings(text), of: file, tree, depth: depth) }
+    }
+
+    /// What settings name counts from the folder that they are in, hooks from the work tree.
+    private mutating func follow(_ settings: GitSettings, of file: String, _ tree: String, depth: Int = 0) {
         let home = Process.environment("HOME") ?? "/"
         func whole(_ path: String, from base: String) -> String {
             path.hasPrefix("~/") ? home + path.dropFirst() : Self.path(path, from: base)
         }
-        let tree = settings.workTree.map { Self.path($0, from: folder) } ?? project
-        others += settings.hooks.map { whole($0, from: tree) } + settings.includes.map { whole($0, from: folder) }
-        ofWorktrees += Self.folders(folder + "/worktrees")
-        try addModules(folder + "/modules", depth: 0)
+        others += settings.hooks.map { whole($0, from: tree) }
+        // Git goes no deeper.
+        guard depth < 10 else { return }
+        for include in settings.includes {
+            let file = whole(include, from: Self.path("..", from: Self.canonical(file) ?? file))
+            if included.contains(file) { continue }
+            others.append(file)
+            included.append(file)
+            follow(file, tree, depth: depth + 1)
+        }
+    }
+
+    /// Submodules that nobody has fetched yet: git believes what it finds in their place.
+    private mutating func addModulesToCome(_ folder: String, _ tree: String) {
+        let modules = folder + "/modules"
+        guard Self.isThere("modules", in: folder) else { return others.append(modules) }
+        let names = GitSettings(Self.content(tree + "/.gitmodules") ?? "").modules
+        for name in names.prefix(Self.most) {
+            guard let parts = ProtectedPaths.names(name) else { continue }
+            let module = modules + "/" + parts.joined(separator: "/")
+            if Self.status(module + "/HEAD") == nil { others.append(module) }
+        }
     }
 
     /// A name of a submodule may have slashes in it.

@@ -7,8 +7,8 @@ struct GitSettings {
     private(set) var includes: [String] = []
     /// `core.worktree`: where the work tree of a submodule is.
     private(set) var workTree: String?
-    /// `extensions.worktreeConfig`: config.worktree is read as well.
-    private(set) var hasWorktreeFile = false
+    /// The names of submodules, where the file is `.gitmodules`.
+    private(set) var modules: [String] = []
 
     init(_ text: String) {
         var section = Substring()
@@ -17,6 +17,7 @@ struct GitSettings {
             if rest.first == "[", let end = rest.lastIndex(of: "]") {
                 section = rest[rest.index(after: rest.startIndex)..<end]
                 rest = Self.trimmed(rest[rest.index(after: end)...])
+                if section.lowercased().hasPrefix("submodule ") { modules.append(Self.value(section.dropFirst(10))) }
             }
             guard let first = rest.first, first != "#", first != ";" else { continue }
             let parts = rest.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -28,7 +29,6 @@ struct GitSettings {
         switch (section, key) {
         case ("core", "hookspath"): hooks.append(value)
         case ("core", "worktree"): workTree = value
-        case ("extensions", "worktreeconfig"): hasWorktreeFile = hasWorktreeFile || value.lowercased() != "false"
         case ("include", "path"): includes.append(value)
         case (_, "path") where section.hasPrefix("includeif "): includes.append(value)
         default: break

@@ -26,6 +26,8 @@ struct Protecting {
     private var found: [[String: Protection.Kind]] = []
     /// Folders of git: what is missing there must be a file that git can read.
     private var gitFolders: Set<String> = []
+    /// So must these.
+    private var files: Set<String> = []
     /// Projects, and where git keeps what is theirs.
     private var repositories: [(project: String, folder: String)] = []
 
@@ -82,7 +84,9 @@ struct Protecting {
         var projects = isShown(current) ? [current] : []
         for one in shown where !projects.contains(one.source) {
             let marks = [".git", ".sandbox"].map { one.source + "/" + $0 }
-            if marks.contains(where: { GitFolders.status($0) != nil }) { projects.append(one.source) }
+            if marks.contains(where: { GitFolders.status($0) != nil }) || GitFolders.isBare(one.source) {
+                projects.append(one.source)
+            }
         }
         return projects
     }
@@ -113,8 +117,6 @@ extension Protecting {
         for folder in git.all {
             gitFolders.formUnion([folder.path, folder.path + "/info"])
             for name in protected.ofGit {
-                // Git reads it only where the settings, which are protected, say so.
-                if name == "config.worktree", !folder.settings.hasWorktreeFile { continue }
                 // Of a folder that is shown only for commits, no more than they need is writable.
                 let isWhole = folder.path == git.outside && name.hasPrefix("info/")
                 wanted.append(folder.path + "/" + (isWhole ? "info" : name))
@@ -122,11 +124,12 @@ extension Protecting {
         }
         for folder in git.ofWorktrees {
             gitFolders.insert(folder)
-            wanted += ["commondir", "gitdir", "config.worktree"].map { folder + "/" + $0 }.filter {
-                GitFolders.status($0) != nil
-            }
+            wanted += ["commondir", "gitdir"].map { folder + "/" + $0 }.filter { GitFolders.status($0) != nil }
+            // Read as soon as a setting says so, which git itself makes: `git sparse-checkout`.
+            if protected.ofGit.contains("config.worktree") { wanted.append(folder + "/config.worktree") }
         }
         wanted += git.others
+        files.formUnion(git.included)
         let start = project + "/"
         return wanted.filter { !$0.hasPrefix(start) || !protected.isReleased(String($0.dropFirst(start.count))) }
     }
@@ -207,9 +210,9 @@ extension Protecting {
             let names = whole.split(separator: "/").map(String.init)
             let folder = "/" + names.dropLast().joined(separator: "/")
             let name = names.last ?? ""
-            let place = Placeholder(
-                folder: folder, name: name,
-                content: gitFolders.contains(folder) ? Placeholder.content(ofGit: name) : nil)
+            let content =
+                gitFolders.contains(folder) ? Placeholder.content(ofGit: name) : files.contains(whole) ? [] : nil
+            let place = Placeholder(folder: folder, name: name, content: content)
             if !missing.contains(where: { $0.folder == folder && $0.name == name }) { missing.append(place) }
         }
     }

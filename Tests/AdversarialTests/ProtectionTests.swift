@@ -30,7 +30,7 @@ struct ProtectionTests {
         return try world.sh(
             """
             cd \(folder) && "$SANDBOX" run --profile ci -q --env GIT_AUTHOR_NAME=n --env GIT_AUTHOR_EMAIL=n@example.org \
-                --env GIT_COMMITTER_NAME=n --env GIT_COMMITTER_EMAIL=n@example.org --bind ../script:/script:ro \
+                --env GIT_COMMITTER_NAME=n --env GIT_COMMITTER_EMAIL=n@example.org --bind \(world.folder)/script:/script:ro \
                 \(options.joined(separator: " ")) host bash /script
             """)
     }
@@ -322,7 +322,7 @@ extension ProtectionTests {
             for f in .git sub/.git; do rm -f $f; cp -r "$common" evil; git config -f evil/config core.fsmonitor 'RUN'
               echo "gitdir: $PWD/evil" >$f; mv evil $f; done; mv sub s; mkdir sub; cp -r evil sub/.git
             """
-        _ = try inside(attack(script), in: start, ["--bind", "\(world.folder)/script:/script:ro"])
+        #expect(try inside(attack(script), in: start).status != 125)
         #expect(try !runsOutside(opened))
     }
 
@@ -343,5 +343,136 @@ extension ProtectionTests {
         // The one that was put there is followed.
         let shown = try world.sh("cd tree; \"$SANDBOX\" run --profile ci host ls -A \(world.folder)/secret")
         #expect(shown.output == ".git\n")
+    }
+}
+
+// What is not there yet, and is believed when it is.
+extension ProtectionTests {
+    /// Git looks at the folder itself where `.git` is no repository.
+    static let bare = """
+        for d in . x; do mkdir -p $d/objects $d/refs; echo 'ref: refs/heads/main' >$d/HEAD
+          git config -f $d/config core.repositoryformatversion 0; git config -f $d/config core.bare false
+          git config -f $d/config core.worktree .; git config -f $d/config core.fsmonitor 'RUN'; done
+        rm -f .git/HEAD; chmod 755 refs objects; [ -e refs/. ] && [ -e objects/. ] || echo x >commondir
+        """
+
+    @Test(arguments: ["project", "plain", "project/sub"], ["", "refs", "refs objects", "objects HEAD", "commondir"])
+    func theProjectIsMadeNoRepository(_ folder: String, _ there: String) throws {
+        try git("mkdir -p plain project/sub; cd \(folder); for n in \(there); do mkdir $n; touch $n/file; done")
+        if there == "commondir" { try git("cd \(folder); rm -r commondir; echo x >commondir") }
+        let script = attack(Self.bare)
+        try world.write("script", script)
+        let running = try world.start(
+            "/bin/sh",
+            [
+                "-c",
+                """
+                cd \(folder) && exec "$SANDBOX" run --profile ci --bind \(world.folder)/script:/script:ro host sh -c \
+                    'bash /script; echo on; until [ -e go ]; do sleep 0.1; done'
+                """,
+            ])
+        defer { running.signal(9) }
+        try running.waitForOutput("on")
+        #expect(try !runsOutside(folder))
+        try git("touch \(folder)/go")
+        #expect(try running.finish().status == 0)
+        #expect(try !runsOutside(folder))
+        if there.isEmpty {
+            _ = try inside(script, in: folder, ["--protect", "none"])
+            #expect(try runsOutside(folder))
+        }
+    }
+
+    @Test(arguments: [("bare", "."), ("project", "/bare")])
+    func aBareRepositoryIsProtected(_ start: String, _ place: String) throws {
+        try git("git init -q --bare bare; mkdir bare/work")
+        let script = attack(
+            "cd \(place); git config -f config core.bare false; git config -f config core.worktree .;"
+                + "git config -f config core.fsmonitor 'RUN'; mkdir hooks/x info/attributes; ls -d hooks/x info/attributes/"
+        )
+        let options = ["--bind", "\(world.folder)/bare:/bare"]
+        #expect(try inside(script, in: start, options).output.isEmpty)
+        #expect(try !runsOutside("bare"))
+        #expect(
+            try git("git clone -q bare c 2>&1; cd bare; git rev-parse --is-bare-repository").output.hasSuffix("true\n"))
+        _ = try inside(script, in: start, options + ["--protect", "none"])
+        #expect(try runsOutside("bare"))
+    }
+
+    /// Read as soon as a setting says so, which git itself sets: `git sparse-checkout`, `git worktree`.
+    @Test(arguments: ["project", "linked"], [false, true])
+    func noSettingsOfAWorkTreeAreMade(_ start: String, _ isRead: Bool) throws {
+        try git("cd project; git worktree add -q ../linked; git worktree add -q ../other")
+        if isRead { try git("git -C project config extensions.worktreeConfig true") }
+        let script = attack(
+            """
+            common=$(git rev-parse --path-format=absolute --git-common-dir)
+            for d in "$common" "$common"/worktrees/*; do git config -f $d/config.worktree core.fsmonitor 'RUN'; done
+            git status --short; git commit -q --allow-empty -m x && git log --format=%s | head -1
+            """)
+        let outcome = try inside(script, in: start)
+        #expect(outcome.output == "x\n", "\(outcome.errors)")
+        try git("git -C project config extensions.worktreeConfig true")
+        for opened in ["project", "linked", "other"] { #expect(try !runsOutside(opened), "\(opened)") }
+        _ = try inside(script, in: start, ["--protect", "'!.git/config.worktree'"])
+        #expect(try runsOutside("other"))
+    }
+
+    /// Whoever can open one can lock it, and so keep it there.
+    @Test func nobodyElseCanOpenAPlaceholder() throws {
+        let running = try world.start(
+            "/bin/sh",
+            [
+                "-c",
+                "cd project && exec \"$SANDBOX\" run --profile ci host sh -c 'echo on; until [ -e .git/go ]; do sleep 0.1; done'",
+            ])
+        defer { running.signal(9) }
+        try running.waitForOutput("on")
+        let modes = try git("cd project; find . -perm -1000 -printf '%m %y\n' | sort -u").output
+        #expect(modes == "1400 f\n1700 d\n")
+        try git("cd project; touch .git/go; chmod 555 .")
+        let outcome = try running.finish()
+        try git("chmod 755 project")
+        #expect(outcome.errors.contains("/project/.vscode is left: Permission denied"), "\(outcome.errors)")
+    }
+
+    /// `git submodule update --init` outside believes what it finds there.
+    @Test(arguments: [false, true])
+    func noFolderOfASubmoduleIsMade(_ hasOthers: Bool) throws {
+        try git(
+            """
+            cp -r project sub.git; git init -q super; cd super; git submodule --quiet add ../sub.git sub
+            git submodule --quiet add --name deep/er ../sub.git two; git commit -qm sub; cd ..; git clone -q super clone
+            """)
+        if hasOthers { try git("cd clone; git submodule --quiet update --init two") }
+        let script = attack(
+            """
+            mkdir -p .git/modules/sub; cp -r .git/HEAD .git/objects .git/refs .git/modules/sub
+            git config -f .git/modules/sub/config core.worktree ../../../sub
+            git config -f .git/modules/sub/config core.fsmonitor 'RUN'
+            cd two && git commit -q --allow-empty -m x && git log --format=%s | head -1
+            """)
+        let outcome = try inside(script, in: "clone")
+        if hasOthers { #expect(outcome.output == "x\n", "\(outcome.errors)") }
+        #expect(try !runsOutside("clone", "git submodule update --init"))
+        #expect(try git("cd clone; cat sub/a").output == "a\n")
+        try git("rm -rf clone; git clone -q super clone")
+        _ = try inside(script, in: "clone", ["--protect", "none"])
+        #expect(try runsOutside("clone", "git submodule update --init"))
+    }
+
+    /// Settings include settings, each named from where it is named.
+    @Test func whatIncludedSettingsNameIsProtectedToo() throws {
+        try git(
+            """
+            cd project; git config include.path ../cfg/one; mkdir -p cfg/more
+            git config -f cfg/one include.path more/two; git config -f cfg/more/two include.path ../three
+            """)
+        let attack = attack("git config -f cfg/three core.fsmonitor 'RUN'; git status --short; echo on")
+        let outcome = try inside(attack)
+        #expect(outcome.output.hasSuffix("on\n"), "\(outcome.errors)")
+        #expect(try !runsOutside())
+        _ = try inside(attack, ["--protect", "none"])
+        #expect(try runsOutside())
     }
 }
