@@ -201,7 +201,16 @@ public struct LaunchFailure: Error, Equatable, Sendable {
             return Diagnosis(
                 "\(quoted(path)) is a link to \(quoted(object)) in the root file system, and has to be a folder",
                 Remedy("remove the link from the image or from the kept changes, or lay a folder over it with --layer"))
-        case (.mount, Number.busy), (.attach, Number.busy), (.hide, Number.busy):
+        case (.refuseUndoing(let path, let isFile), Number.permission):
+            let option = LaunchPlan.undoing(plan.request.policy)
+            return Diagnosis(
+                "\(option) can't hold \(isFile == nil ? "--mask" : "what is mounted at") \(quoted(path)): a command with mounts "
+                    + "of its own takes it away where the folder it lies in is writable",
+                Remedy(
+                    "leave one of them out, or show that folder read-only"
+                        + (isFile == nil ? " (FOLDER:ro, or --read-only for the root)" : " (FOLDER:ro)")))
+        case (.mount, Number.busy), (.attach, Number.busy), (.hide, Number.busy), (.holdAbove, Number.busy),
+            (.refuseUndoing, Number.busy):
             return Diagnosis(
                 "can't \(escaped(step.description)): that place is the root of the sandbox, which nothing may cover",
                 Remedy("name a folder below it, and look where links of the image lead"))
@@ -220,14 +229,22 @@ public struct LaunchFailure: Error, Equatable, Sendable {
                 "can't \(what): it was replaced by something else meanwhile",
                 Remedy("try again when nothing changes it"))
         case (.openFolder, Number.noEntry): return advice("check the path")
+        case (.holdAbove, Number.stale), (.refuseUndoing, Number.stale):
+            return Diagnosis("can't \(what): it changes meanwhile", Remedy("try again when nothing changes it"))
+        case (.holdAbove(let path, nil), Number.noEntry), (.refuseUndoing(let path, nil), Number.noEntry):
+            return Diagnosis(
+                "can't hide \(escaped(path)): \(reason)", Remedy("--mask wants something that is there"))
         case (.hide, Number.noEntry): return advice("--mask wants something that is there")
         case (.openFolder, Number.access), (.copyTree, Number.access):
             return advice("the user who starts the sandbox must be able to read it")
         case (.copyTree, Number.noEntry): return advice("the source of a bind must exist")
-        case (.attach, Number.noEntry), (.mount, Number.noEntry), (.attach, Number.readOnly), (.mount, Number.readOnly):
+        case (.attach, Number.noEntry), (.mount, Number.noEntry), (.attach, Number.readOnly), (.mount, Number.readOnly),
+            (.holdAbove, Number.noEntry), (.holdAbove, Number.readOnly), (.refuseUndoing, Number.noEntry),
+            (.refuseUndoing, Number.readOnly):
             return advice("the place is not in the image and can't be made there")
         case (.attach, Number.loop), (.mount, Number.loop), (.attach, Number.notDirectory),
-            (.mount, Number.notDirectory):
+            (.mount, Number.notDirectory), (.holdAbove, Number.loop), (.holdAbove, Number.notDirectory),
+            (.refuseUndoing, Number.loop), (.refuseUndoing, Number.notDirectory):
             return advice("the image has something else at this place than a file or folder to mount on")
         case (.attachDevice(let name), Number.noEntry):
             return because("there is no /dev/\(name) here", "give the container around it a /dev with it")

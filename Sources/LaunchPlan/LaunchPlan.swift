@@ -89,6 +89,7 @@ public struct LaunchPlan: Equatable, Sendable {
         }
         execution = try Self.execution(request)
         if policy.nested, givesMachineRoot { throw Self.nestedRoot(request) }
+        if Self.commandMayUndo(policy) { try refuseProtections() }
         if policy.here, let reason = request.facts.wideFolder { throw Self.tooWide(reason, request) }
 
         steps += [.setHostName(policy.hostname), .makeMountsPrivate]
@@ -96,7 +97,7 @@ public struct LaunchPlan: Equatable, Sendable {
         stackRoot(mountPoints: mountPoints(binds.map(\.place)))
         mountKernelFileSystems()
         mountWanted(binds)
-        for path in policy.masks { steps.append(.hide(path)) }
+        for path in policy.masks { steps += covering(path, isFile: nil) + [.hide(path)] }
         steps.append(.enterRoot)
         if policy.readOnly { steps.append(.makeRootReadOnly) }
         let landlock = try LandlockRules.plan(policy, request.facts, steps)
@@ -352,11 +353,12 @@ extension LaunchPlan {
             var data = [("mode", "755")]
             if let size = mount.size { data.append(("size", String(size))) }
             let step = Step.mount(.tmpfs, at: mount.destination, options: [.noSetID, .noDevices], data: data)
-            wanted.append((mount.destination, [step]))
+            wanted.append((mount.destination, covering(mount.destination, isFile: false) + [step]))
         }
         for bind in binds {
             let attach = Step.attach(bind.slot, at: bind.place.path)
-            wanted.append((bind.place.path, [attach] + request.protections(of: bind.bind, in: bind.slot)))
+            let above = covering(bind.place.path, isFile: bind.place.isFile, by: bind.bind)
+            wanted.append((bind.place.path, above + [attach] + request.protections(of: bind.bind, in: bind.slot)))
         }
         func depth(_ path: String) -> Int { path.split(separator: "/").count { $0 != "." } }
         var byDepth: [[Step]] = []

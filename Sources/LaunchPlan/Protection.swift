@@ -12,6 +12,8 @@ public struct Protection: Equatable, Sendable {
         case readOnly
         /// Nothing yet: something empty stands there while the command runs, to be mounted on, and is shown read-only.
         case missing
+        /// A folder of this program's own, which is believed: something empty is shown instead.
+        case hidden
     }
     /// The bind that it lies in.
     public var bind: Bind
@@ -47,6 +49,7 @@ extension LaunchRequest {
             case .held: .holdInPlace(slot, $0.path)
             case .readOnly: .protectBound(slot, $0.path, isMissing: false)
             case .missing: .protectBound(slot, $0.path, isMissing: true)
+            case .hidden: .hideBound(slot, $0.path)
             }
         }
         return facts.substitutions.enumerated().filter { $0.element.bind == bind }.reduce(into: protections) {

@@ -75,6 +75,13 @@ public enum Step: Equatable, Sendable {
     case closeToRoot
     /// Hides what the user wants hidden: it must be there.
     case hide(String)
+    /// Mounts each folder of a bound tree above this place on itself: what covers a part of the tree is then moved away
+    /// with none of them. nil: it has to be there.
+    case holdAbove(String, isFile: Bool?)
+    /// The same for a command that could take the cover away with its own mounts: an error where there is one to take.
+    case refuseUndoing(String, isFile: Bool?)
+    /// Hides a folder of this program's own in a bound tree.
+    case hideBound(Slot, String)
     /// Mounts a folder of a bound tree on itself: what is a mount can't be renamed.
     case holdInPlace(Slot, String)
     /// Makes a part of a bound tree read-only, as a mount of its own, which can't be removed or replaced either.
@@ -119,6 +126,9 @@ extension Step: CustomStringConvertible {
         case .protect(let part): "make \(part.path) read-only"
         case .closeToRoot: "close to root what is root's in /proc"
         case .hide(let path): "hide \(path)"
+        case .holdAbove(let path, _): "hold the folders above \(path) in their place, where a bind shows them"
+        case .refuseUndoing(let path, _): "see that nobody can take away what covers \(path)"
+        case .hideBound(let slot, let path): "hide \(path) of #\(slot), a folder of this program's own"
         case .holdInPlace(let slot, let path): "hold \(path) of #\(slot) in its place"
         case .protectBound(let slot, let path, let isMissing):
             "protect \(path) of #\(slot): read-only\(isMissing ? ", and kept from being made" : "")"
@@ -169,7 +179,8 @@ extension Step {
         case .mask(let part), .protect(let part): part.mount == "/sys" ? .sys : .proc
         case .maskOfProcessors: .sys
         case .closeToRoot: .proc
-        case .attach, .hide, .holdInPlace, .protectBound, .coverBound: .hostFolders
+        case .attach, .hide, .holdAbove, .refuseUndoing, .hideBound, .holdInPlace, .protectBound, .coverBound:
+            .hostFolders
         case .enterRoot, .makeRootReadOnly: .root
         }
     }

@@ -196,6 +196,11 @@ private struct Covers {
 
     private func cover(_ index: Int) throws(Errno) {
         let target = try place(index)
+        if protections[index].kind == .hidden {
+            let empty = try Mounts.create(
+                "tmpfs", parameters: [("mode", "555")], attributes: [.readOnly, .noSetID, .noDevices, .noExecution])
+            return try Mounts.attach(empty, at: target)
+        }
         let copy = try Mounts.copy(target, recursive: true)
         if protections[index].kind != .held { try Mounts.set([.readOnly], on: copy, recursive: true) }
         try Mounts.attach(copy, at: target)

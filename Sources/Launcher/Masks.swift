@@ -64,7 +64,7 @@ extension StepWalker {
     }
 
     /// A mount of something empty. It lies in scratch as a read-only mount, of which each copy is read-only too.
-    private mutating func emptiness(isFolder: Bool) throws(Errno) -> Descriptor {
+    mutating func emptiness(isFolder: Bool) throws(Errno) -> Descriptor {
         let masks: SharedDescriptor
         if let made = self.masks {
             masks = made

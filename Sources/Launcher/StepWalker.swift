@@ -22,6 +22,8 @@ struct StepWalker: ~Copyable {
     private var kernelMounts: [(path: String, mount: SharedDescriptor)] = []
     /// An empty folder and an empty file of the sandbox's own, read-only: what is shown instead of what is hidden.
     var masks: SharedDescriptor?
+    /// The tops of bound trees.
+    var bound: [MountedPlace] = []
     /// What the step that failed has found in its way.
     let culprit = Culprit()
 
@@ -52,12 +54,15 @@ struct StepWalker: ~Copyable {
         case .mount(let kind, let path, let options, let data): try mount(kind, path, options, data)
         case .attachDevice(let name): try attachDevice(name)
         case .makeDeviceLink(let name, let target): try kernelMount("/dev").makeSymlink(name, to: target)
-        case .attach(let slot, let path): try attach(placed(slot), path)
+        case .attach(let slot, let path): try attachBind(slot, path)
         case .mask(let part): try mask(part)
         case .maskOfProcessors(let name): try maskOfProcessors(name)
         case .protect(let part): try protect(part)
         case .closeToRoot: try closeToRoot()
         case .hide(let path): try hide(path)
+        case .holdAbove(let path, let isFile): try holdAbove(path, isFile)
+        case .refuseUndoing(let path, let isFile): try refuseUndoing(path, isFile)
+        case .hideBound(let slot, let path): try hideBound(slot, path)
         case .holdInPlace(let slot, let path): try holdInPlace(slot, path)
         case .protectBound(let slot, let path, _): try protectBound(slot, path)
         case .coverBound(let slot, let path, let name): try coverBound(slot, path, name)
@@ -220,6 +225,12 @@ extension StepWalker {
         try Mounts.attach(mount.descriptor, at: target.descriptor)
     }
 
+    private mutating func attachBind(_ slot: Slot, _ path: String) throws(Errno) {
+        let tree = try placed(slot)
+        try attach(tree, path)
+        bound.append(try tree.descriptor.place())
+    }
+
     private mutating func copyTree(_ path: String, _ slot: Slot, _ readOnly: Bool) throws(Errno) {
         let tree = try Mounts.copy(openOfHost(path, [.path]), recursive: true)
         try Mounts.set(
@@ -280,7 +291,7 @@ extension MountOptions {
 // What is protected in bound trees.
 extension StepWalker {
     /// A place of a bound tree, which hangs in the sandbox already: links are not followed, the last is a place itself.
-    private func openBound(_ slot: Slot, _ path: String) throws(Errno) -> Descriptor {
+    func openBound(_ slot: Slot, _ path: String) throws(Errno) -> Descriptor {
         try placed(slot).descriptor.open(path, [.path, .noFollow], resolve: [.beneath, .noSymlinks])
     }
 

@@ -19,6 +19,8 @@ public struct MountedPlace: Sendable, Equatable {
     /// Of a path in this process's own view, a link at its end not followed.
     public static func of(_ path: String) throws(Errno) -> MountedPlace { try find(AT_FDCWD, path) }
 
+    public func isSameMount(as other: MountedPlace) -> Bool { mount == other.mount }
+
     fileprivate static func find(_ folder: Int32, _ path: String) throws(Errno) -> MountedPlace {
         var found = sb_place()
         try call { unsafe sb_find_place(folder, path.forC, &found) }

@@ -11,13 +11,15 @@ struct Protecting {
     private(set) var protections: [Protection] = []
     /// Where something empty has to stand.
     private(set) var missing: [Placeholder] = []
+    /// Folders of this program's own, which are there: should somebody outside remove one, nobody inside makes it.
+    private var own: [Placeholder] = []
     /// Git's lists of what it takes no notice of, with what stands in the project for the time of the run.
     private(set) var substitutions: [Substitution] = []
     /// Said before the command runs.
     private(set) var remarks: [String] = []
 
     /// A folder that the sandbox may write, without links.
-    private struct Shown {
+    struct Shown {
         var bind: Bind
         var source: String
     }
@@ -32,9 +34,28 @@ struct Protecting {
     private var repositories: [(project: String, folder: String)] = []
 
     /// - Parameter policy: gets a bind more where the project's repository lies elsewhere.
-    init(_ policy: inout Policy, _ paths: HostPaths) throws {
-        if policy.protected.isEmpty { return }
+    init(_ policy: inout Policy, _ paths: HostPaths, _ places: Places) throws {
+        if policy.binds.isEmpty, !policy.here { return }
         let current = try Process.currentFolder()
+        if !policy.protected.isEmpty { try findWanted(&policy, paths, current) }
+        let hidden = try OwnFolders(places, policy.allBinds(from: current), paths)
+        own = hidden.places
+        var rest = hidden.kinds
+        for (index, one) in shown.enumerated() {
+            // The same bind may stand there twice.
+            let ofOwn = hidden.kinds.first { $0.bind == one.bind }?.kinds ?? [:]
+            rest.removeAll { $0.bind == one.bind }
+            collect(found[index].merging(ofOwn) { $1 == .held ? $0 : $1 }, one)
+        }
+        for (bind, kinds) in rest {
+            collect(
+                bind.readOnly ? kinds.filter { $0.value == .hidden } : kinds, Shown(bind: bind, source: bind.source))
+        }
+        if shown.isEmpty || policy.protected.isReleased(".git/info/exclude") { return }
+        for repository in repositories { try exclude(repository.project, repository.folder) }
+    }
+
+    private mutating func findWanted(_ policy: inout Policy, _ paths: HostPaths, _ current: String) throws {
         for bind in policy.allBinds(from: current) { show(bind) }
         if shown.isEmpty { return }
         var wanted: [String] = []
@@ -44,16 +65,13 @@ struct Protecting {
         wanted += inside(policy)
         found = shown.map { _ in [:] }
         for path in wanted { try protect(path, links: 0) }
-        for (index, one) in shown.enumerated() { collect(found[index], one) }
-        if policy.protected.isReleased(".git/info/exclude") { return }
-        for repository in repositories { try exclude(repository.project, repository.folder) }
     }
 
     /// Sees to it that something stands where nothing is yet; nil where nothing is protected.
     func guardian(isQuiet: Bool) throws(RunError) -> Guardian? {
         if !isQuiet { for remark in remarks { Message.say(remark) } }
         if protections.isEmpty { return nil }
-        let guardian = Guardian(protections, missing) { if !isQuiet { Message.sayUnlessItWaits($0) } }
+        let guardian = Guardian(protections, missing + own) { if !isQuiet { Message.sayUnlessItWaits($0) } }
         do throws(GuardianError) { try guardian.start() } catch {
             let what = error.place.map { "keep \(quoted($0)) from being made" } ?? "watch over protected paths"
             throw RunError("can't \(what): \(error.errno); --protect '!PATH' does without that one")
@@ -76,7 +94,8 @@ struct Protecting {
     private static func rest(of path: String, beneath folder: String) -> String? {
         if path == folder { return "" }
         let start = folder == "/" ? "/" : folder + "/"
-        return path.hasPrefix(start) ? String(path.dropFirst(start.count)) : nil
+        guard path.utf8.starts(with: start.utf8) else { return nil }
+        return String(Substring(path.utf8.dropFirst(start.utf8.count)))
     }
 
     /// The current folder, and what else looks like one: tools outside are started at such places.
@@ -165,7 +184,7 @@ extension Protecting {
 
     /// - Returns: where a link on the way leads, with what follows it.
     private mutating func walk(_ path: String, _ index: Int) throws(Errno) -> String? {
-        let names = path.split(separator: "/").map(String.init)
+        let names = PathNames.of(path)
         var folder = try Descriptor.open(shown[index].source, [.path, .directory])
         for (depth, name) in names.enumerated() {
             let so = names[...depth].joined(separator: "/")
@@ -203,11 +222,12 @@ extension Protecting {
             let isCovered = kinds.contains { other, kind in
                 kind != .held && other != path && Self.rest(of: path, beneath: other) != nil
             }
-            if isCovered { continue }
+            // What is read-only can be read: what is hidden is hidden there too.
+            if isCovered, kind != .hidden { continue }
             protections.append(Protection(bind: one.bind, path: path, kind: kind))
             if kind != .missing { continue }
             let whole = one.source + "/" + path
-            let names = whole.split(separator: "/").map(String.init)
+            let names = PathNames.of(whole)
             let folder = "/" + names.dropLast().joined(separator: "/")
             let name = names.last ?? ""
             let content =

@@ -57,7 +57,7 @@ struct Run {
         try startLimit(profile + line.settings)
         let root = try Root.find(subject, profile + line.settings, manage, paths)
         var policy = try policy(profile, root)
-        let protecting = try Protecting(&policy, paths)
+        let protecting = try Protecting(&policy, paths, manage.places)
         var facts = Facts.gather(for: policy, host: root.kind == .host ? manage.places.all : nil)
         facts.protections = protecting.protections
         facts.substitutions = protecting.substitutions

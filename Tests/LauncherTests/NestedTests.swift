@@ -106,7 +106,7 @@ struct NestedTests {
             done'; ls -A /in/masked
             """
         let outcome = try world.run(
-            ["--nested", "--mask", "/in/masked", "--bind", "\(world.folder)/ro:/ro:ro"], script)
+            ["--nested", "--read-only", "--mask", "/in/masked", "--bind", "\(world.folder)/ro:/ro:ro"], script)
         #expect(outcome.status == 0, "\(outcome.errors)")
         #expect(!outcome.output.contains("secret") && !outcome.output.contains("file"), "\(outcome.output)")
         #expect(try world.sh("cat ro/*; ls ro").output == "outside\nfile\n")
