@@ -39,12 +39,18 @@ public struct Errno: Error, Equatable, Hashable, Sendable {
     public static let noPlace = Errno(EBADFD)
     /// No number of the kernel's: a file that must be a regular one is a pipe, a device, a socket or a folder.
     public static let notRegular = Errno(-1)
+    /// Another: a link on the way belongs to somebody else, who chooses where it leads.
+    public static let anothersLink = Errno(-2)
 }
 
 extension Errno: CustomStringConvertible {
     /// The C library's sentence for this number (strerror(3)).
     public var description: String {
-        self == .notRegular ? "not a regular file" : unsafe String(cString: strerror(rawValue))
+        switch self {
+        case .notRegular: "not a regular file"
+        case .anothersLink: "a link on the way belongs to another user, who can turn it; say what it leads to"
+        default: unsafe String(cString: strerror(rawValue))
+        }
     }
 }
 

@@ -64,4 +64,9 @@ extension Files {
     static func hasAccessList(_ path: String) -> Bool {
         unsafe lgetxattr(path.forC, "system.posix_acl_access", nil, 0) > 0
     }
+
+    /// Whether a folder has a list for what is made in it (acl(5), "Object creation and default ACLs").
+    public static func hasDefaultAccessList(_ path: String) -> Bool {
+        unsafe lgetxattr(path.forC, "system.posix_acl_default", nil, 0) > 0
+    }
 }

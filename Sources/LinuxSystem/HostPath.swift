@@ -20,7 +20,8 @@ public struct HostPath: Sendable {
     /// - Parameters:
     ///   - given: relative to the current folder where it does not begin with `/`.
     ///   - mayBeMissing: the last name need not be there.
-    /// - Throws: what the kernel would say of such a path; ELOOP too where a folder became a link meanwhile.
+    /// - Throws: what the kernel would say of such a path; ELOOP too where a folder became a link meanwhile,
+    ///   and `.anothersLink`.
     public static func resolve(_ given: String, mayBeMissing: Bool = false) throws(Errno) -> HostPath {
         guard !given.isEmpty else { throw .noEntry }
         let whole = given.utf8.first == UInt8(ascii: "/") ? given : try Process.currentFolder() + "/" + given
@@ -108,10 +109,14 @@ private struct Resolution {
         do throws(Errno) { return try !FileStatus.of(text).isSameFile(as: led) } catch { return true }
     }
 
-    /// As the kernel does with fs.protected_symlinks (proc_sys_fs(5)), which does not see links that are read here.
+    /// Who owns a link chooses which of this user's files are meant. In a shared folder, as the kernel does with
+    /// fs.protected_symlinks (proc_sys_fs(5)), which does not see links that are read here.
     private static func refuseAnothersLink(_ link: FileStatus, in folder: String) throws(Errno) {
+        if link.owner != Process.effectiveUser, link.owner != 0, !Ownership.mayBeHostRoot(link.owner) {
+            throw .anothersLink
+        }
         let above = try FileStatus.ofLink(folder.isEmpty ? "/" : folder)
         let isShared = above.permissions & 0o1002 == 0o1002
-        if isShared, link.owner != above.owner, link.owner != Process.effectiveUser { throw .access }
+        if isShared, link.owner != above.owner, link.owner != Process.effectiveUser { throw .anothersLink }
     }
 }

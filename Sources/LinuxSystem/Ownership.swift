@@ -130,7 +130,7 @@ extension Ownership {
     /// In a user namespace without the host's root, its folders show the id that stands for all that have none here
     /// (user_namespaces(7), "Unmapped user and group IDs"): `/` and `/home` among them, where `sandbox` runs inside
     /// another sandbox.
-    private static func mayBeHostRoot(_ owner: UInt32) -> Bool {
+    static func mayBeHostRoot(_ owner: UInt32) -> Bool {
         guard owner == 65534, let map = Files.text("/proc/self/uid_map") else { return false }
         let counts = map.split(separator: "\n").map { line in UInt64(line.split(separator: " ").last ?? "") ?? 0 }
         return counts.reduce(0, +) < UInt64(UInt32.max)

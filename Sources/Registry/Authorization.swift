@@ -45,8 +45,18 @@ extension RegistryClient {
         }
     }
 
-    /// The user's credentials, looked up once and only where they are asked for.
+    /// The user's credentials, only where they are asked for. Any user of this machine may listen on its loopback, where
+    /// plain http is tried by itself: what is sent in the clear has to be allowed by name.
     private func credentials() throws(AttemptFailure) -> Credentials? {
+        let found = try knownCredentials()
+        if let found, session.withLock({ $0.isEncrypted }) == false, !endpoint.insecure {
+            throw .final(.openCredentials(host: endpoint.server, source: found.source))
+        }
+        return found
+    }
+
+    /// Looked up once.
+    private func knownCredentials() throws(AttemptFailure) -> Credentials? {
         let (hasLooked, known) = session.withLock { ($0.hasLooked, $0.credentials) }
         if hasLooked { return known }
         do throws(RegistryError) {

@@ -70,6 +70,7 @@ struct CredentialFiles: Sendable {
         }
         var files: [(path: String, content: CredentialFile)] = []
         for path in looked {
+            try BelievedFile.check(path)
             let bytes: [UInt8]
             do { bytes = try Files.read(path, limit: 4 << 20) } catch .noEntry { continue } catch {
                 throw .unreadable(file: path, error)

@@ -59,6 +59,7 @@ struct RegistriesFile: Equatable, Sendable {
 
     /// - Throws: `unreadable`, or `badConfiguration` with the line.
     init(reading file: String) throws(RegistryError) {
+        try BelievedFile.check(file)
         let content: [UInt8]
         do { content = try Files.read(file) } catch { throw .unreadable(file: file, error) }
         try self.init(parsing: content, file: file)

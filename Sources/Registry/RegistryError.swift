@@ -24,6 +24,8 @@ public enum RegistryError: Error, Equatable, Sendable {
     ///   - credentials: where those that were sent came from; nil where none were found.
     ///   - looked: the files that were looked in.
     case unauthorized(image: String, host: String, said: String, credentials: String?, looked: [String])
+    /// The user's credentials would go there in the clear.
+    case openCredentials(host: String, source: String)
     case notFound(image: String, host: String, said: String)
     /// Any other answer that is not a success.
     case refused(image: String, host: String, status: Int, said: String)
@@ -66,6 +68,9 @@ extension RegistryError: CustomStringConvertible {
                 + "~/.config/containers/certs.d/\(escaped(host))/ as client.cert and client.key"
         case .notEncrypted(let host):
             "\(escaped(host)) speaks no TLS; insecure = true for it in registries.conf allows plain http"
+        case .openCredentials(let host, let source):
+            "\(escaped(host)) speaks no TLS and wants credentials: those of \(escaped(source)) are not sent in the clear; "
+                + "insecure = true for it in registries.conf allows that"
         case .unauthorized(let image, let host, let said, let credentials, let looked):
             Self.unauthorized(image, host, said, credentials, looked)
         case .notFound(let image, let host, let said):

@@ -11,7 +11,11 @@ func checkedPath(_ word: String, _ places: Places, mayBeMissing: Bool = false) t
     // A pipe of this process's own, as the shell makes it for `<(…)`, leads nowhere.
     do throws(Errno) { if try Descriptor.ownPipe(word) != nil { return word } } catch { return word }
     let path: HostPath
-    do throws(Errno) { path = try HostPath.resolve(word, mayBeMissing: mayBeMissing) } catch { return word }
+    do throws(Errno) { path = try HostPath.resolve(word, mayBeMissing: mayBeMissing) } catch {
+        // The kernel would follow it.
+        if error == .anothersLink { throw PathRefusal("\(quoted(word)): \(error)") }
+        return word
+    }
     var shown = ShownFolders(places)
     try shown.check(path, quoted(word))
     return path.links.isEmpty ? word : path.place

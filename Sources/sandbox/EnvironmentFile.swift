@@ -15,6 +15,7 @@ enum EnvironmentFile {
         let what = HostPaths.what(.envFile, setting.value)
         let (path, bytes) = try content(setting, what, paths)
         let folder = setting.origin == .commandLine ? try paths.shownFolder(of: path) : nil
+        let stranger = setting.origin == .commandLine ? FileStatus.stranger(of: path.place) : nil
         return try bytes.split(separator: UInt8(ascii: "\n")).compactMap { bytes -> Setting? in
             // Written on another system, a line ends with a carriage return.
             let line = ByteText.text(bytes.last == UInt8(ascii: "\r") ? bytes.dropLast() : bytes)
@@ -24,6 +25,11 @@ enum EnvironmentFile {
                     "\(what): \(quoted(line)) hands on a variable of yours, and a sandbox could write this file, in "
                         + "\(quoted(folder)); if you want that, say --env \(escaped(line)) and take the line out"
                 )
+            }
+            if let stranger, !line.contains("=") {
+                throw PathRefusal(
+                    "\(what) \(stranger), and \(quoted(line)) hands on a variable of yours; if you want that, say "
+                        + "--env \(escaped(line)) and take the line out")
             }
             return Setting(.env, line, setting.origin)
         }

@@ -140,8 +140,12 @@ extension HostPaths {
         }
         let isOurs = policy.settings.contains { $0.option == .seccomp && $0.origin == .commandLine }
         if case .file(let file) = policy.filter, isOurs {
-            try refuse(
-                try resolve(file, ""), Self.what(.seccomp, file), "copy it to a folder that no sandbox is shown")
+            let path = try resolve(file, "")
+            try refuse(path, Self.what(.seccomp, file), "copy it to a folder that no sandbox is shown")
+            if let reason = FileStatus.stranger(of: path.place) {
+                throw PathRefusal(
+                    "\(Self.what(.seccomp, file)) \(reason), who could open the filter; copy it to a file of yours")
+            }
         }
         if let profile, !profile.lies(in: installation.profiles),
             !profile.place.utf8.split(separator: 0x2f).contains(where: { $0.elementsEqual(".sandbox".utf8) })

@@ -26,6 +26,7 @@ struct UserFolder {
     func prepare(_ lowers: [String], _ policy: Policy, _ places: Places) throws -> Upper {
         try refuseOverlap(lowers, policy)
         try refuseStrangers(given)
+        try refuseDefaultAccess()
         let parts = path.place.split(separator: "/")
         let above = try Descriptor.openWithoutLinks(
             "/" + parts.dropLast().joined(separator: "/"), [.readOnly, .directory])
@@ -66,6 +67,16 @@ struct UserFolder {
         guard let reason = FileStatus.stranger(of: place) else { return }
         throw RunError(
             "\(what) \(reason), who could put anything in it for you to run; choose a folder that is yours alone")
+    }
+
+    /// A default access list gives others what is made in a folder, and is handed on to new folders (acl(5)).
+    private func refuseDefaultAccess() throws {
+        let parts = path.place.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
+        let place = path.status == nil ? "/" + parts.dropLast().joined(separator: "/") : path.place
+        guard Files.hasDefaultAccessList(place) else { return }
+        throw RunError(
+            "\(what): \(quoted(place)) has a default access list, which may give others what is made there; take it "
+                + "away with `setfacl -k`, or choose another folder")
     }
 
     /// By what the folder is, in the user's own data: anybody who can read a folder can lock it itself.

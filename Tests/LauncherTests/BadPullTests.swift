@@ -246,6 +246,9 @@ final class ToldRegistry {
         let user = Data("me:ill-kept-secret".utf8).base64EncodedString()
         try world.write("auth.json", #"{"auths": {"\#(registry.address)": {"auth": "\#(user)"}}}"#)
         let environment = ["REGISTRY_AUTH_FILE": world.folder + "/auth.json"]
+        try world.write(
+            "home/.config/containers/registries.conf",
+            "[[registry]]\nlocation = '\(registry.address)'\ninsecure = true\n")
         try refused(registry, says: ["credentials of", "auth.json"], environment: environment)
         let outcome = try world.sandbox(["pull", registry.address + "/x"], environment: environment)
         #expect(outcome.status == 125 && !outcome.errors.contains("ill-kept-secret"), "\(outcome.errors)")

@@ -41,6 +41,7 @@ import Testing
 
     @Test func tokensComeForCredentials() throws {
         let registry = try registry(["kind": "bearer", "user": "me", "password": "hidden"])
+        try world.allowPlain(registry)
         try world.write("home/.config/containers/auth.json", auth(registry, "me:hidden"))
         #expect(try world.image("\(registry.server)/x:1").root().bytes == image.manifest)
         let seen = try registry.seen()
@@ -49,6 +50,7 @@ import Testing
 
     @Test func tokensComeForAnIdentity() throws {
         let registry = try registry(["kind": "bearer", "user": "me", "password": "p", "refresh": "identity&/"])
+        try world.allowPlain(registry)
         try world.write(
             "home/.config/containers/auth.json", #"{"auths":{"\#(registry.server)":{"identitytoken":"identity&/"}}}"#)
         #expect(try world.image("\(registry.server)/x:1").root().bytes == image.manifest)
@@ -78,6 +80,7 @@ import Testing
 
     @Test func basicCredentialsAreSentOnlyWhereTheyAreAskedFor() throws {
         let registry = try registry(["kind": "basic", "user": "me", "password": "hidden"])
+        try world.allowPlain(registry)
         try world.write("home/.config/containers/auth.json", auth(registry, "me:hidden"))
         #expect(try world.image("\(registry.server)/x:1").root().bytes == image.manifest)
         #expect(try registry.seen().map { $0.fields["authorization"] != nil } == [false, true])
@@ -96,6 +99,7 @@ import Testing
     @Test(arguments: ["basic", "bearer"])
     func wrongCredentialsAreNamedByTheirFile(_ kind: String) throws {
         let registry = try registry(["kind": kind, "user": "me", "password": "right"])
+        try world.allowPlain(registry)
         let file = try world.write("home/.config/containers/auth.json", auth(registry, "me:wrong"))
         let source = try world.image("\(registry.server)/x:1")
         let text = failure { _ = try source.root() }?.description ?? ""
@@ -117,6 +121,7 @@ import Testing
         let basic = Data("me:hidden".utf8).base64EncodedString()
         let registry = try registry(
             ["kind": "basic", "user": "me", "password": "other", "echo": "you sent Basic \(basic) for hidden"])
+        try world.allowPlain(registry)
         try world.write("home/.config/containers/auth.json", auth(registry, "me:hidden"))
         let source = try world.image("\(registry.server)/x:1")
         let text = failure { _ = try source.root() }?.description ?? ""
@@ -157,6 +162,7 @@ import Testing
         let registry = try registry(
             ["kind": "bearer", "user": "me", "password": "hidden"],
             [["match": "GET /token", "status": 302, "headers": ["Location": "http://\(other.server)/token"]]])
+        try world.allowPlain(registry)
         try world.write("home/.config/containers/auth.json", auth(registry, "me:hidden"))
         let source = try world.image("\(registry.server)/x:1")
         #expect(failure { _ = try source.root() } != nil)
@@ -254,6 +260,20 @@ import Testing
         let source = try world.image("\(registry.server)/x:1")
         #expect(failure { _ = try source.root() }?.description.contains("no credentials go there") == true)
         #expect(try plain.seen().isEmpty)
+    }
+
+    /// Whoever listens at a port of this machine may be another user of it.
+    @Test(arguments: ["basic", "bearer"])
+    func credentialsGoInTheClearOnlyWhereThatIsAllowedByName(_ kind: String) throws {
+        let registry = try FakeRegistry(
+            world, image, settings: ["auth": ["kind": kind, "user": "me", "password": "hidden"]])
+        try world.write("home/.config/containers/auth.json", auth(registry, "me:hidden"))
+        let source = try world.image("\(registry.server)/x:1")
+        let error = failure { _ = try source.root() }
+        #expect(error?.description.contains("insecure = true") == true, "\(String(describing: error))")
+        #expect(try registry.seen().allSatisfy { $0.fields["authorization"] == nil })
+        try world.allowPlain(registry)
+        #expect(try world.image("\(registry.server)/x:1").root().bytes == image.manifest)
     }
 
     @Test func withoutTLSAnotherHostIsRefused() throws {

@@ -279,6 +279,7 @@ import Testing
                     "headers": ["Location": "http://\(storage.server)/v2/x/blobs/\(image.layerBlob.digest)"],
                 ]
             ], ["auth": ["kind": "basic", "user": "me", "password": "hidden"]])
+        try world.allowPlain(registry)
         try world.write("home/.config/containers/auth.json", auth(registry, "me:hidden"))
         #expect(try layer(world.image("\(registry.server)/x:1")) == image.layer)
         #expect(try registry.seen().contains { $0.fields["authorization"] != nil })

@@ -136,6 +136,7 @@ import Testing
     @Test func oneTokenIsEnough() throws {
         let registry = try FakeRegistry(
             world, nil, settings: ["auth": ["kind": "bearer", "user": "me", "password": "hidden"]])
+        try world.allowPlain(registry)
         try world.write("home/.config/containers/auth.json", auth(registry, "me:hidden"))
         try push(try world.destination("\(registry.server)/x:1"))
         let tokens = try registry.seen().filter { $0.path.hasPrefix("/token") }
@@ -150,6 +151,7 @@ import Testing
             settings: [
                 "auth": ["kind": "basic", "user": "me", "password": "hidden"], "uploads_at": "http://\(storage.server)",
             ])
+        try world.allowPlain(registry)
         try world.write("home/.config/containers/auth.json", auth(registry, "me:hidden"))
         try world.destination("\(registry.server)/x:1").add(image.layerBlob, at: try world.write("layer", image.layer))
         #expect(try storage.seen().map { $0.fields["authorization"] } == [nil])

@@ -76,6 +76,12 @@ final class World {
             try reference(name), configuration: configuration(environment), policy: policy, events: events.record)
     }
 
+    /// Credentials may go to it by plain http.
+    func allowPlain(_ registry: FakeRegistry) throws {
+        try write(
+            "root/etc/containers/registries.conf", "[[registry]]\nlocation = '\(registry.server)'\ninsecure = true\n")
+    }
+
     /// A client of one repository, for what needs no manifest.
     func client(_ name: String) throws -> RegistryClient {
         let configuration = try configuration()
