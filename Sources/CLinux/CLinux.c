@@ -176,14 +176,15 @@ static int make_network(void *unused) {
     memset(&request, 0, sizeof request);
     strcpy(request.ifr_name, "lo");
     request.ifr_flags = IFF_UP;
-    int link = -1, space = -1;
-    // Nothing here but system calls: the other process is using this memory.
-    if (syscall(SYS_unshare, CLONE_NEWNET) == 0 && (link = (int)syscall(SYS_socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) >= 0 &&
-        syscall(SYS_ioctl, link, SIOCSIFFLAGS, &request) == 0)
-        space = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-    network_error = space < 0 ? errno : 0;
-    network_fd = space;
-    if (link >= 0) syscall(SYS_close, link);
+    // Nothing here but bare system calls: the other process is using this memory, its errno too.
+    long link = -1;
+    long space = bare_call(SYS_unshare, CLONE_NEWNET, 0, 0, 0);
+    if (space == 0) space = link = bare_call(SYS_socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0, 0);
+    if (space >= 0) space = bare_call(SYS_ioctl, link, SIOCSIFFLAGS, (long)&request, 0);
+    if (space >= 0) space = bare_call(SYS_openat, AT_FDCWD, (long)"/proc/self/ns/net", O_RDONLY | O_CLOEXEC, 0);
+    network_error = space < 0 ? (int)-space : 0;
+    network_fd = space < 0 ? -1 : (int)space;
+    if (link >= 0) bare_call(SYS_close, link, 0, 0, 0);
     return 0;
 }
 

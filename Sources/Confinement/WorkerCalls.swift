@@ -21,7 +21,7 @@ enum WorkerCalls {
         sched_get_priority_min getcpu getpid getppid gettid getpgrp getpgid getsid getuid geteuid getgid getegid \
         getresuid getresgid getgroups capget getrlimit getrusage times wait4 waitid prctl arch_prctl \
         rt_sigaction rt_sigprocmask rt_sigpending rt_sigreturn rt_sigsuspend rt_sigtimedwait sigaltstack pause \
-        restart_syscall uprobe uretprobe \
+        restart_syscall uprobe uretprobe seccomp \
         clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time alarm getitimer setitimer timer_create \
         timer_settime timer_gettime timer_getoverrun timer_delete getrandom uname sysinfo
         """

@@ -55,12 +55,16 @@ import Testing
             "f.json",
             #"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["unshare"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}]}"#
         )
+        try world.sh("mkdir shared")
         let words = [
-            "-s", "KILL", "30", World.binary, "run", "--report-denied", "--here", "--seccomp", "./f.json", "host", "sh",
-            "-c",
-            "rm f.json; mkfifo f.json; unshare -U true; true",
+            "-s", "KILL", "30", World.binary, "run", "--report-denied", "--bind", "./shared:/shared", "--seccomp",
+            "./f.json", "host", "sh", "-c",
+            "echo runs; while [ ! -e /shared/go ]; do sleep 0.05; done; unshare -U true; true",
         ]
-        let outcome = try world.start("/usr/bin/timeout", words).finish()
+        let run = try world.start("/usr/bin/timeout", words)
+        try run.waitForOutput("runs\n")
+        try world.sh("rm f.json; mkfifo f.json; touch shared/go")
+        let outcome = try run.finish()
         #expect(outcome.status == 0 && outcome.errors.contains("refused unshare"), "\(outcome)")
         #expect(try world.start("/usr/bin/timeout", ["-s", "KILL", "30", World.binary, "why"]).finish().status == 0)
     }

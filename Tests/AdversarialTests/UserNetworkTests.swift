@@ -60,7 +60,7 @@ struct UserNetworkTests {
 
     private static let ask = """
         for place in "127.0.0.1 8001" "10.9.0.1 8001" "0.0.0.0 8001" "10.9.0.2 8001" "10.9.0.2 8002"; do
-          echo "$place $(timeout 2 nc $place </dev/null 2>/dev/null)"
+          echo "$place $(timeout 2 nc $place </dev/null 2>/dev/null | head -n 1)"
         done
         """
 
