@@ -131,10 +131,40 @@ extension Denial {
         if path.hasSuffix("/info/exclude"), let setting = record.settings.last(where: { $0.option == .protect }) {
             return (DenialRule(option: .protect, value: setting.value, origin: setting.origin), ".git/info/exclude")
         }
-        guard let covering = paths.covering(path),
-            let setting = record.settings.last(where: { $0.option == .protect && $0.value.hasSuffix(covering) })
+        if let covering = paths.covering(path) {
+            guard let setting = record.settings.last(where: { $0.option == .protect && $0.value.hasSuffix(covering) })
+            else { return nil }
+            return (DenialRule(option: .protect, value: setting.value, origin: setting.origin), covering)
+        }
+        guard let released = ofGit(path, paths, record),
+            let setting = record.settings.first(where: { $0.option == .protect && $0.value.hasPrefix(".git/") })
         else { return nil }
-        return (DenialRule(option: .protect, value: setting.value, origin: setting.origin), covering)
+        return (DenialRule(option: .protect, value: setting.value, origin: setting.origin), released)
+    }
+
+    /// With what is git's goes what its settings, work trees and submodules lead to, which only the launcher knew: in a
+    /// folder that is shown writable, nothing else refuses a change.
+    private static func ofGit(_ path: String, _ paths: ProtectedPaths, _ record: ObservationRecord) -> String? {
+        let names = path.split(separator: "/").map(String.init)
+        guard !paths.ofGit.isEmpty, let folder = writable(path, record) else { return nil }
+        let rest = names.dropFirst(folder.split(separator: "/").count)
+        if let top = rest.first, ["HEAD", "commondir", "objects", "refs"].contains(top) { return top }
+        return ".git"
+    }
+
+    /// The folder of the host that shows `path`, if that is not read-only.
+    private static func writable(_ path: String, _ record: ObservationRecord) -> String? {
+        func isBelow(_ folder: String) -> Bool { path == folder || path.hasPrefix(folder == "/" ? "/" : folder + "/") }
+        for setting in record.settings.reversed() where setting.option == .bind {
+            var parts = setting.value.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+            let isReadOnly = parts.last == "ro"
+            if isReadOnly { parts.removeLast() }
+            if let destination = parts.last, isBelow(destination) { return isReadOnly ? nil : destination }
+        }
+        let isHere = record.settings.last { $0.option == .here }?.value == "true"
+        if isHere, isBelow(record.folder) { return record.folder }
+        // The common folder of a linked work tree.
+        return isHere && path.split(separator: "/").contains(".git") ? path : nil
     }
 }
 

@@ -96,11 +96,15 @@ struct GitFolders {
 // HEAD and a file `commondir` that leads to the others.
 extension GitFolders {
     private mutating func addProjectItself() throws(RunError) {
-        if Self.isBare(project) { return try add(project) }
-        func isThere(_ name: String) -> Bool { Self.isThere(name, in: project) }
+        if Self.isBare(project) { try add(project) } else { others += Self.whatMakesBare(project) }
+    }
+
+    /// What has to stay away from a folder that is no bare repository.
+    static func whatMakesBare(_ folder: String) -> [String] {
+        func isThere(_ name: String) -> Bool { Self.isThere(name, in: folder) }
         // One that is missing is enough. HEAD is the last choice: `git log HEAD` does not work beside one.
         let missing = isThere("commondir") ? "HEAD" : ["refs", "objects"].first { !isThere($0) } ?? "HEAD"
-        others += ["commondir", missing].map { project + "/" + $0 }
+        return ["commondir", missing].map { folder + "/" + $0 }
     }
 
     static func isBare(_ folder: String) -> Bool {
@@ -137,6 +141,7 @@ extension GitFolders {
             ofWorktrees.append(worktree)
             follow(worktree + "/config.worktree", tree)
             try addModules(worktree + "/modules", depth: 0)
+            addModulesToCome(worktree, tree)
         }
     }
 

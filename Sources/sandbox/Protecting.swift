@@ -121,7 +121,10 @@ extension Protecting {
         for path in protected.paths where !path.hasPrefix("/") && !path.hasPrefix(".git/") {
             wanted.append(project + "/" + path)
         }
-        guard !protected.ofGit.isEmpty, !protected.paths.contains(".git") else { return wanted }
+        if protected.paths.contains(".git") {
+            return wanted + (GitFolders.isBare(project) ? [] : GitFolders.whatMakesBare(project))
+        }
+        guard !protected.ofGit.isEmpty else { return wanted }
         let git = try GitFolders(of: project, isShown: isShown)
         if GitFolders.status(project + "/.git")?.kind != .directory { wanted.append(project + "/.git") }
         if let refusal = git.refusal { remarks.append(refusal) }

@@ -383,6 +383,14 @@ extension ProtectionTests {
         }
     }
 
+    /// Also where git's folder is protected as a whole.
+    @Test func aFolderWithoutARepositoryIsMadeNone() throws {
+        try git("mkdir plain")
+        #expect(
+            try inside(attack(Self.bare), in: "plain", ["--protect", "'!.git'", "--protect", ".git"]).status != 125)
+        #expect(try !runsOutside("plain"))
+    }
+
     @Test(arguments: [("bare", "."), ("project", "/bare")])
     func aBareRepositoryIsProtected(_ start: String, _ place: String) throws {
         try git("git init -q --bare bare; mkdir bare/work")
@@ -459,6 +467,44 @@ extension ProtectionTests {
         try git("rm -rf clone; git clone -q super clone")
         _ = try inside(script, in: "clone", ["--protect", "none"])
         #expect(try runsOutside("clone", "git submodule update --init"))
+    }
+
+    /// A linked work tree has submodules of its own, in its own folder of git.
+    @Test(arguments: ["project", "linked"], [false, true])
+    func nothingRunsFromSubmodulesOfALinkedWorkTree(_ start: String, _ isThere: Bool) throws {
+        try git(
+            """
+            cp -r project sub.git; cd project; git submodule --quiet add ../sub.git sub; git commit -qm sub
+            git worktree add -q ../linked; cd ../linked
+            """)
+        let update = "git submodule --quiet update --init"
+        if isThere { try git("cd linked; \(update)") }
+        let script = attack(
+            """
+            d=\(world.folder)/project/.git/worktrees/linked/modules/sub; mkdir -p $d
+            [ -e $d/HEAD ] || cp -r $d/../../../../HEAD $d/../../../../objects $d/../../../../refs $d
+            git config -f $d/config core.worktree \(world.folder)/linked/sub; git config -f $d/config core.fsmonitor 'RUN'
+            """)
+        _ = try inside(script, in: start)
+        #expect(try !runsOutside("linked", update + "; git -C sub status"))
+        if start == "linked" { return }
+        try git("rm -rf project/.git/worktrees/linked/modules linked/sub/.git")
+        _ = try inside(script, in: start, ["--protect", "none"])
+        #expect(try runsOutside("linked", update + "; git -C sub status"))
+    }
+
+    /// Also where no listed path names the place: settings, a work tree's own, the project's top.
+    @Test func aReportNamesWhatOpensWhatGitLeadsTo() throws {
+        try git("cd project; git config core.hooksPath tools/hooks; mkdir -p tools/hooks")
+        let outcome = try world.sh(
+            "cd project; \"$SANDBOX\" run --profile ci --read-only host sh -c 'mkdir refs/x; touch tools/hooks/x; mkdir -p /usr/x'"
+        )
+        #expect(outcome.errors.contains("(profile ci); to allow it: --protect '!refs'"), "\(outcome.errors)")
+        #expect(outcome.errors.contains("(profile ci); to allow it: --protect '!.git'"), "\(outcome.errors)")
+        #expect(outcome.errors.contains("by read-only = \"true\" (command line)"), "\(outcome.errors)")
+        let opened = try inside(
+            "mkdir refs && touch tools/hooks/x && echo open", ["--protect", "'!refs'", "--protect", "'!.git'"])
+        #expect(opened.output == "open\n")
     }
 
     /// Settings include settings, each named from where it is named.
