@@ -45,9 +45,10 @@ final class UserNetwork {
     /// No port is forwarded, and the gateway's address is the gateway's, not this machine's loopback. The id that pasta
     /// writes down when it is ready comes by its standard output.
     private static func words(for child: ProcessID) -> [String] {
-        [
-            "pasta", "--foreground", "--quiet", "--config-net", "--no-map-gw", "--tcp-ports", "none", "--udp-ports",
-            "none",
+        // Root's pasta becomes nobody, who can't enter root's namespaces, unless told whom to be.
+        let identity = Process.effectiveUser == 0 ? ["--runas", "0"] : []
+        return ["pasta"] + identity + [
+            "--foreground", "--quiet", "--config-net", "--no-map-gw", "--tcp-ports", "none", "--udp-ports", "none",
             "--tcp-ns", "none", "--udp-ns", "none", "--pid", "/proc/self/fd/1", String(child),
         ]
     }
