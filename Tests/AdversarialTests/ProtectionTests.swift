@@ -136,7 +136,7 @@ struct ProtectionTests {
         launcher.signal(9)
         #expect(try launcher.finish().status == 137)
         var after: [String] = []
-        for _ in 0..<500 {
+        for _ in 0..<6000 {
             after = try Self.withoutTimes(world.fingerprint("project"))
             if after == Self.withoutTimes(before) { break }
             usleep(10_000)
