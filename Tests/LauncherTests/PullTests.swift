@@ -173,6 +173,11 @@ func layer(_ path: String, _ content: String) -> String { #"[{"path": "\#(path)"
         if tls {
             let folder = "home/.config/containers/certs.d/\(registry.address)"
             try world.sh("mkdir -p '\(folder)' && cp '\(registry.folder)/ca/ca.crt' '\(folder)/'")
+        } else {
+            // A password goes in the clear only where that is allowed by name.
+            try world.write(
+                "home/.config/containers/registries.conf",
+                "[[registry]]\nlocation = '\(registry.address)'\ninsecure = true\n")
         }
         func credentials(_ file: String, _ password: String) throws -> String {
             let user = Data("me:\(password)".utf8).base64EncodedString()
