@@ -123,17 +123,17 @@ struct ExhaustionTests {
         #expect(unlimited.lines.first != "No space" && unlimited.lines.last == "after")
     }
 
-    /// The disk that an upper lies on is full: an error inside, and one line where nothing can start; with room again it does.
+    /// The disk that an upper lies on is full: an error inside. What a start writes down lies elsewhere, so one that changes
+    /// nothing goes on, and with room again so do changes.
     @Test func aFullUpperIsAnErrorInside() throws {
         let outcome = try world.sh(
             """
             unshare -Urm sh -c 'mkdir small; mount -t tmpfs -o size=2m small small; mkdir small/up
             run="$SANDBOX run --id-map single --upper small/up ./root sh -c"
             $run "dd if=/dev/zero of=/x bs=64k count=64 2>&1 | grep -o No.space; echo after"
-            $run "echo not yet"; rm small/up/x; $run "echo y >/y; cat /y"; $run "cat /y"'
+            $run "echo starts"; rm small/up/x; $run "echo y >/y; cat /y"; $run "cat /y"'
             """)
-        #expect(outcome.lines == ["No space", "after", "y", "y"], "\(outcome)")
-        #expect(outcome.saysOneLineAtMost && outcome.errors.contains("No space left"), "\(outcome)")
+        #expect(outcome.lines == ["No space", "after", "starts", "y", "y"] && outcome.errors.isEmpty, "\(outcome)")
         let large = try world.run(
             ["--upper", "./up"], "dd if=/dev/zero of=/x bs=64k count=64 2>&1 | grep -o 'No space'; echo after")
         #expect(large.output == "after\n")
