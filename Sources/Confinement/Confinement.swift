@@ -45,7 +45,7 @@ public struct Confinement: Sendable {
         let ruleset = try LandlockRuleset(
             files: held, tcpBind: false, tcpConnect: false, scopes: version >= Self.firstWithScopes)
         for folder in writing {
-            // What can't be made is told of when something is to be written there.
+            // A folder that can't be made is reported when something is written to it.
             do throws(Errno) { try Files.makeDirectories(folder) } catch { continue }
             try Self.allow(held & ~Right.execute, beneath: folder, ruleset)
         }

@@ -66,7 +66,7 @@ public struct Placeholder: Sendable, Equatable {
                 try own.lock(exclusive: false)
                 // Whoever made it may have removed it between opening and locking.
                 if try own.status().isSameFile(as: parent.status(of: name)) { return SharedDescriptor(own) }
-            } catch .noEntry {} catch .wouldBlock where attempt < 99 { Process.pause(milliseconds: 10) }
+            } catch .noEntry {} catch .wouldBlock where attempt < 99 { Clock.pause(milliseconds: 10) }
         }
         throw Errno.wouldBlock
     }

@@ -122,15 +122,12 @@ public struct SignalQueue: Sendable {
     }
 }
 
-extension Process {
-    public static func pause(milliseconds: UInt32) { usleep(milliseconds * 1000) }
-}
-
 /// Time that only goes forward (clock_gettime(2), CLOCK_MONOTONIC).
 public enum Clock {
     /// CLOCK_REALTIME.
     public static var secondsSince1970: Int { Glibc.time(nil) }
 
+    /// usleep(3).
     public static func pause(milliseconds: Int) { usleep(UInt32(milliseconds) * 1000) }
 
     public static var milliseconds: Int {
