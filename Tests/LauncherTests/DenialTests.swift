@@ -215,12 +215,10 @@ final class DenialTests {
 
     /// A sandbox that reports, inside of one that reports: the kernel has room for one listener.
     @Test func aSecondListenerIsDoneWithout() throws {
-        let outcome = try world.sandbox([
-            "run", "--report-denied", "--nested", "--bind",
-            "\(NestedTests.installation):\(NestedTests.installation):ro", "host", World.binary,
-            "run",
-            "--report-denied", "host", "true",
-        ])
+        let shown = NestedTests.shown
+        let outcome = try world.sandbox(
+            ["run", "--report-denied", "--nested"] + shown.options
+                + ["host", shown.binary, "run", "--report-denied", "host", "true"])
         #expect(outcome.status == 0, "\(outcome.errors)")
     }
 

@@ -13,20 +13,19 @@ struct NestedTests {
         try world.makeRoot()
     }
 
-    /// The folder that the program and its profiles are in, to be shown inside.
-    static var installation: String {
-        for mark in ["/.build/", "/bin/sandbox"] {
-            if let range = World.binary.range(of: mark) { return String(World.binary[..<range.lowerBound]) }
-        }
-        return World.binary
-    }
+    /// Shows the program and its profiles where this machine has nothing, wherever they lie on it: `host` can't be made of
+    /// a folder of the machine that has a mount in it.
+    static let shown: (options: [String], binary: String) = {
+        let mark = [".build/", "/bin/sandbox"].lazy.compactMap { World.binary.range(of: $0) }.first
+        let folder = mark.map { String(World.binary[..<$0.lowerBound]) } ?? World.binary
+        return (["--bind", folder + ":/tested:ro"], "/tested/" + World.binary.dropFirst(folder.count))
+    }()
 
     private func within(_ outer: [String], _ inner: [String]) throws -> Outcome {
         // Memory that can hold the upper of an inner one came with 6.6.
         let inner = (Kernel.version >= (6, 6) ? [] : ["--read-only"]) + inner
         return try world.sandbox(
-            ["run", "--nested", "--bind", Self.installation + ":" + Self.installation + ":ro"] + outer
-                + ["host", World.binary, "run"] + inner)
+            ["run", "--nested"] + Self.shown.options + outer + ["host", Self.shown.binary, "run"] + inner)
     }
 
     @Test(arguments: ["unshare -U true", "unshare -Ur unshare -m mount -t tmpfs x /mnt", "unshare -Urn ifconfig lo up"])
@@ -64,9 +63,8 @@ struct NestedTests {
     }
 
     @Test func withoutNestedTheInnerOneSaysWhy() throws {
-        let installation = Self.installation
         let outcome = try world.sandbox(
-            ["run", "--bind", "\(installation):\(installation):ro", "host", World.binary, "run", "host", "true"])
+            ["run"] + Self.shown.options + ["host", Self.shown.binary, "run", "host", "true"])
         #expect(outcome.status == 125)
         #expect(
             outcome.errors.contains("hides what is needed to make namespaces") && outcome.errors.contains("--nested"),
