@@ -4,6 +4,7 @@ import Foundation
 import TestWorld
 import Testing
 
+@Suite(.waiting)
 struct EndTests {
     let world: World
     /// An argument of sleep(1) that stands for this test among all processes.
@@ -38,9 +39,9 @@ struct EndTests {
 
     @Test(arguments: Payload.allCases)
     func aTimeLimitEndsAllOfIt(_ payload: Payload) throws {
-        let outcome = try world.bounded(["--timeout", "2"], script(payload))
+        let outcome = try world.bounded(["--timeout", "1"], script(payload))
         #expect(outcome.status == 124 && outcome.output == "ready\n", "\(outcome)")
-        #expect(outcome.errors == "sandbox: the time limit of 2 s ended the command\n")
+        #expect(outcome.errors == "sandbox: the time limit of 1 s ended the command\n")
         #expect(isGone())
     }
 

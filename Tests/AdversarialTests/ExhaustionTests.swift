@@ -24,7 +24,7 @@ struct ExhaustionTests {
     /// Processes that ignore every signal, made without end.
     @Test func aForkBombEndsWithTheTimeLimit() throws {
         try world.compile("bomb")
-        let outcome = try world.bounded(["--timeout", "2"], "exec bomb \(mark) 300")
+        let outcome = try world.bounded(["--timeout", "1"], "exec bomb \(mark) 300")
         #expect(outcome.status == 124 && outcome.output == "started\n", "\(outcome)")
         #expect(isGone())
         // Outside, what is killed is the first of them alone.
@@ -56,28 +56,33 @@ struct ExhaustionTests {
         var testDescription: String { rawValue }
     }
 
+    static let rights = ["--cap-add", "ALL", "--seccomp", "none"]
+
     /// 800 processes that want every processor and ignore every signal, each with a scheduling group of its own where it
     /// can have one. A machine that others use too gets some seconds more than the one that an idle one needs.
-    @Test(arguments: Busy.allCases, [[], ["--profile", "strict"], ["--cap-add", "ALL", "--seccomp", "none"]])
+    @Test(arguments: [
+        (Busy.plain, []), (.lowering, ["--profile", "strict"]), (.groups, rights), (.both, []),
+        (.both, ["--profile", "strict"]), (.both, rights),
+    ])
     func busyProcessesDoNotPutOffTheLimit(_ busy: Busy, _ options: [String]) throws {
         try world.compile("starve")
         let begun = Clock.milliseconds
-        let outcome = try world.bounded(["--timeout", "2"] + options, "exec \(busy.rawValue) \(mark)")
-        // Two seconds, and two more for a command that was asked to end.
-        #expect(outcome.status == 124 && Clock.milliseconds - begun < 4_000 + 4_000, "\(outcome)")
+        let outcome = try world.bounded(["--timeout", "1"] + options, "exec \(busy.rawValue) \(mark)")
+        // One second, and two more for a command that was asked to end.
+        #expect(outcome.status == 124 && Clock.milliseconds - begun < 3_000 + 4_000, "\(outcome)")
         #expect(isGone())
     }
 
     /// The launcher is asked to end, and then killed.
-    @Test(arguments: Busy.allCases)
+    @Test(arguments: [Busy.plain, .both])
     func busyProcessesDoNotOutliveTheLauncher(_ busy: Busy) throws {
         try world.compile("starve")
         let running = try world.start(
             World.binary, ["run", "./root", "sh", "-c", "echo begun; exec \(busy.rawValue) \(mark)"])
         try running.waitForOutput("begun")
-        usleep(1_000_000)
+        usleep(300_000)
         running.signal(SIGTERM)
-        usleep(200_000)
+        usleep(100_000)
         running.signal(SIGKILL)
         _ = try running.finish()
         #expect(isGone())
@@ -90,11 +95,11 @@ struct ExhaustionTests {
             "own=$(find /proc -mindepth 3 -maxdepth 3 -path '/proc/[0-9]*/task/*' -user $(id -u) 2>/dev/null | wc -l); "
             + "ulimit -Su $((own + 400)); "
         for options in ["", "--cap-add ALL --seccomp none"] {
-            let outcome = try world.sh(limit + "\"$SANDBOX\" run --timeout 2 \(options) ./root bomb \(mark) 900")
+            let outcome = try world.sh(limit + "\"$SANDBOX\" run --timeout 1 \(options) ./root bomb \(mark) 900")
             #expect(outcome.status == 124 && outcome.lines == ["started", "refused"], "\(outcome)")
             #expect(isGone())
         }
-        let unlimited = try world.bounded(["--timeout", "2"], "exec bomb \(mark) 410")
+        let unlimited = try world.bounded(["--timeout", "1"], "exec bomb \(mark) 410")
         #expect(unlimited.output == "started\n")
         #expect(isGone())
     }

@@ -62,12 +62,11 @@ struct ProcessTests {
     ])
     func initKeepsItsTurns(_ options: [String]) throws {
         try world.compile("starve")
-        let outcome = try world.sandbox(["run", "--timeout", "1"] + options + ["./root", "starve", "0", "init"])
+        let outcome = try world.sandbox(["run"] + options + ["./root", "starve", "0", "init"])
         var lines = Set(outcome.lines)
         // Whoever has CAP_SYS_NICE may delay the waits of others, and init's alarm is none.
         if options.contains("--cap-add") { lines.remove("timers") }
-        #expect(lines.subtracting(["limits"]) == ["ready"], "\(outcome)")
-        #expect(outcome.status == 124)
+        #expect(outcome.status == 0 && lines.subtracting(["limits"]) == ["ready"], "\(outcome)")
     }
 
     @Test func onesOwnProcessesAreStillSetAtWill() throws {

@@ -4,7 +4,7 @@ import Foundation
 import TestWorld
 import Testing
 
-@Suite(.serialized)
+@Suite(.serialized, .waiting)
 struct TimeLimitTests {
     let world: World
     let mark = "late\(Int.random(in: 1_000_000...9_999_999))"
@@ -71,8 +71,8 @@ struct TimeLimitTests {
     }
 
     @Test func countsASetup() throws {
-        try world.write("p.toml", "[setup]\nplain = \"sleep 3; echo made >/made\"\n")
-        try expectLimit("$SANDBOX run --timeout 4 --profile ./p.toml ./root sh -c 'cat /made; sleep 98; : \(mark)'")
+        try world.write("p.toml", "[setup]\nplain = \"sleep 1; echo made >/made\"\n")
+        try expectLimit("$SANDBOX run --timeout 2 --profile ./p.toml ./root sh -c 'cat /made; sleep 98; : \(mark)'")
     }
 
     @Test func endsUnpacking() throws {

@@ -23,10 +23,6 @@ private final class Complaints: Sendable {
         registry = try ImageRegistry(world, files: 60)
     }
 
-    /// How long one of these tests lasts: SANDBOX_TEST_SECONDS.
-    private static let seconds =
-        ProcessInfo.processInfo.environment["SANDBOX_TEST_SECONDS"].flatMap(Double.init) ?? 20
-
     /// What may be said where others remove images.
     private static let expected = [
         "no image ", " not found", "was removed meanwhile", "a layer of the store was removed while it was to be used",
@@ -71,7 +67,7 @@ private final class Complaints: Sendable {
     }
 
     @Test(.timeLimit(.minutes(10))) func manyWritersLoseNothing() throws {
-        let end = Date(timeIntervalSinceNow: Self.seconds)
+        let end = Date(timeIntervalSinceNow: World.seconds)
         let (crowd, world, registry, complaints) = (self, world, registry, complaints)
         together(8) { me in
             let number = me % ImageRegistry.count
@@ -113,7 +109,7 @@ private final class Complaints: Sendable {
     }
 
     @Test(.timeLimit(.minutes(10))) func whatRunsIsWholeOrGone() throws {
-        let end = Date(timeIntervalSinceNow: Self.seconds / 2)
+        let end = Date(timeIntervalSinceNow: World.seconds / 2)
         let (crowd, world, image) = (self, world, registry.name(3))
         let worked = Mutex(0)
         try world.must(["pull", "-q", image])

@@ -45,6 +45,9 @@ final class World: Sendable {
     static let canRun: Bool = ["/usr/bin/docker-registry", "/usr/bin/python3", "/bin/busybox", "/usr/bin/unshare"]
         .allSatisfy { Files.isAccessible($0, 1) }
 
+    /// How long a test by chance lasts, about: SANDBOX_TEST_SECONDS.
+    static let seconds = ProcessInfo.processInfo.environment["SANDBOX_TEST_SECONDS"].flatMap(Double.init) ?? 8
+
     /// Where one test keeps its images, by a name of its own.
     func store(_ name: String = "data") -> [String: String] { ["XDG_DATA_HOME": folder + "/" + name] }
 

@@ -41,21 +41,18 @@ import Testing
     /// This machine's gcc as an Alpine package, linked with this machine's libraries.
     @Test(.enabled(if: World.shared != nil, "\(World.noShared)"))
     func gccOnAlpine() throws {
-        let fixtures = (World.shared ?? "") + "/fixtures"
-        let made = try world.sh("mkdir site && '\(fixtures)/make-apk-repo' site")
-        try #require(made.status == 0, "\(made.errors)")
+        let site = try ApkRepository.folder.get()
         #expect(try world.sandbox(["import", World.alpine ?? "", "alpine:3.20"]).errors.isEmpty)
-        try world.sh("mkdir -p init/etc/apk/keys && cp site/keys/test.rsa.pub init/etc/apk/keys/ && mkdir up")
-        let folder = world.folder
+        try world.sh("mkdir -p init/etc/apk/keys && cp \(site)/keys/test.rsa.pub init/etc/apk/keys/ && mkdir up")
         let added = try world.sandbox([
-            "run", "--layer", "./init", "--upper", "./up", "--bind", "\(folder)/site/repo:/repo:ro", "alpine:3.20",
+            "run", "--layer", "./init", "--upper", "./up", "--bind", "\(site)/repo:/repo:ro", "alpine:3.20",
             "apk", "add", "--repositories-file", "/dev/null", "--repository", "/repo", "gcc",
         ])
         try #require(added.status == 0, "\(added.output) \(added.errors)")
         let libraries = ["/usr/lib/gcc", "/usr/lib/x86_64-linux-gnu", "/usr/include"].flatMap {
             ["--bind", "\($0):\($0):ro"]
         }
-        let on = ["--layer", "\(folder)/up", "alpine:3.20"]
+        let on = ["--layer", "\(world.folder)/up", "alpine:3.20"]
         let learned = try world.sandbox(
             ["profile", "learn", "-o", "cc", "--here"] + libraries + on + ["gcc", "-c", "hello.c"])
         #expect(learned.status == 0 && learned.errors.isEmpty, "\(learned.errors)")

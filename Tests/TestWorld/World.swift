@@ -22,9 +22,13 @@ public final class World: Sendable {
         try Files.makeDirectories(home)
     }
 
-    deinit {
-        // Files of subordinate ids are there after tests that keep an upper.
-        _ = try? sh("chmod -R u+rwX . 2>/dev/null; '\(Self.manage)' __remove-tree '\(folder)'")
+    deinit { remove() }
+
+    public func remove() {
+        do throws(Errno) { try Files.removeTree(folder) } catch {
+            // Files of subordinate ids are there after tests that keep an upper.
+            _ = try? sh("chmod -R u+rwX . 2>/dev/null; '\(Self.manage)' __remove-tree '\(folder)'")
+        }
     }
 
     public var home: String { folder + "/home" }
@@ -53,13 +57,15 @@ public final class World: Sendable {
     public static var alpine: String? { shared.map { $0 + "/fixtures/alpine-minirootfs-3.20.3-x86_64.tar.gz" } }
     public static let noShared = "needs the fixtures folder beside the checkout (SANDBOX_SHARED)"
 
+    private static let busyboxNames = Result { try World().sh("/bin/busybox --list").lines.filter { $0 != "busybox" } }
+
     /// A root file system of one static busybox with all its names.
     public func makeRoot() throws {
         for name in ["bin", "etc", "tmp"] { try Files.makeDirectories(root + "/" + name, mode: 0o755) }
-        try sh("cp /bin/busybox root/bin/")
-        let bin = try Descriptor.open(root + "/bin", [.readOnly, .directory])
-        for name in try sh("/bin/busybox --list").lines where name != "busybox" {
-            if !Files.isAccessible(root + "/bin/" + name, 0) { try bin.makeSymlink(name, to: "busybox") }
+        if !Files.isAccessible(root + "/bin/busybox", 0) {
+            try FileManager.default.copyItem(atPath: "/bin/busybox", toPath: root + "/bin/busybox")
+            let bin = try Descriptor.open(root + "/bin", [.readOnly, .directory])
+            for name in try Self.busyboxNames.get() { try bin.makeSymlink(name, to: "busybox") }
         }
         try write("root/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n")
         try write("root/etc/group", "root:x:0:\nuser:x:1000:\nextra:x:1001:user\n")

@@ -1,5 +1,5 @@
 // Keeps every processor busy, and tries to keep the sandbox's init and the launcher from them: starve COUNT [WAY …].
-// Says "ready" when all children run; they, and this process, end by no signal but SIGKILL.
+// Says "ready" when all children run; they, and this process, end by no signal but SIGKILL. With no COUNT it ends itself.
 //   init    lowers process 1, in each way there is, and says which went: nothing where none did
 //   group   lowers its own session's scheduling group, and gives every child one of its own
 #define _GNU_SOURCE
@@ -64,5 +64,5 @@ int main(int count, char *words[]) {
     }
     puts("ready");
     fflush(stdout);
-    for (;;) getppid();
+    while (atoi(words[1]) > 0) getppid();
 }
