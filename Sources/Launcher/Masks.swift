@@ -52,9 +52,11 @@ extension StepWalker {
     private mutating func cover(
         _ name: String, in mount: SharedDescriptor, isFolder: Bool, isRequired: Bool
     ) throws(Errno) {
-        do throws(Errno) {
-            try Mounts.attach(emptiness(isFolder: isFolder), at: name, in: mount.descriptor)
-        } catch .noEntry where !isRequired {}
+        // Asked first: to let go of a copy that was mounted nowhere, the kernel waits for all processors.
+        if !isRequired {
+            do throws(Errno) { _ = try mount.descriptor.status(of: name) } catch .noEntry { return }
+        }
+        try Mounts.attach(emptiness(isFolder: isFolder), at: name, in: mount.descriptor)
     }
 
     private func makeReadOnly(_ name: String, in mount: SharedDescriptor) throws(Errno) {
