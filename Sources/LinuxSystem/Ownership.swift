@@ -40,12 +40,18 @@ public struct Ownership: Sendable {
     ///   - path: absolute.
     ///   - flags: with `.noFollow`, a link at the end is refused with ELOOP.
     public mutating func open(_ path: String, _ flags: OpenFlags) throws(Disbelief) -> Descriptor {
-        let walk = try arrive(path, follows: !flags.contains(.noFollow))
+        try open(arrive(path, follows: !flags.contains(.noFollow)).walk, flags, mustBeRegular: false)
+    }
+
+    private mutating func open(
+        _ walk: PathWalk, _ flags: OpenFlags, mustBeRegular: Bool
+    ) throws(Disbelief) -> Descriptor {
         // Links were read on the way: one that is there now was put there since.
         let file = try Self.looked { () throws(Errno) in
             try Descriptor.openWithoutLinks(walk.isRoot ? "/" : walk.place, flags)
         }
         let status = try Self.looked { () throws(Errno) in try file.status() }
+        if mustBeRegular, status.kind != .regular { throw .failed(.notRegular) }
         if let reason = fault(of: status, at: walk.place, onTheWay: false) {
             throw .stranger(path: walk.place, reason: reason)
         }
@@ -54,15 +60,13 @@ public struct Ownership: Sendable {
 
     /// The same of a regular file that is to be read; nil for the null device. Any other is never opened.
     public mutating func openRegular(_ path: String, _ flags: OpenFlags = []) throws(Disbelief) -> Descriptor? {
-        let walk = try arrive(path, follows: !flags.contains(.noFollow))
-        let status = try Self.looked { () throws(Errno) in try FileStatus.ofLink(walk.isRoot ? "/" : walk.place) }
+        let (walk, known) = try arrive(path, follows: !flags.contains(.noFollow))
+        let status = try Self.looked { () throws(Errno) in try Self.end(of: walk, known) }
         if status.isNullDevice { return nil }
         let isLink = status.kind == .symlink
         guard status.kind == .regular else { throw .failed(isLink ? .loop : .notRegular) }
-        let file = try open(walk.place, flags.union([.readOnly, .noFollow, .nonBlocking, .noControllingTerminal]))
-        let opened = try Self.looked { () throws(Errno) in try file.status() }
-        guard opened.kind == .regular else { throw .failed(.notRegular) }
-        return file
+        return try open(
+            walk, flags.union([.readOnly, .noFollow, .nonBlocking, .noControllingTerminal]), mustBeRegular: true)
     }
 
     private static func looked<Value: ~Copyable>(_ body: () throws(Errno) -> Value) throws(Disbelief) -> Value {
@@ -73,10 +77,10 @@ public struct Ownership: Sendable {
     /// somebody else's.
     public mutating func stranger(of path: String) -> Disbelief? {
         do throws(Disbelief) {
-            let walk = try arrive(path, follows: true)
+            let (walk, known) = try arrive(path, follows: true)
             if good.contains(walk.place) { return nil }
             let status: FileStatus
-            do throws(Errno) { status = try FileStatus.ofLink(walk.isRoot ? "/" : walk.place) } catch { return nil }
+            do throws(Errno) { status = try Self.end(of: walk, known) } catch { return nil }
             if let reason = fault(of: status, at: walk.place, onTheWay: false) {
                 return .stranger(path: walk.place, reason: reason)
             }
@@ -89,15 +93,18 @@ public struct Ownership: Sendable {
     }
 
     /// Walks to the end of the path, and looks at all that is on the way.
-    private mutating func arrive(_ path: String, follows: Bool) throws(Disbelief) -> PathWalk {
+    /// - Returns: with what is at the end, where that was looked at.
+    private mutating func arrive(
+        _ path: String, follows: Bool
+    ) throws(Disbelief) -> (walk: PathWalk, status: FileStatus?) {
         var walk = PathWalk(path)
         while walk.next() {
-            if walk.isAtEnd, !follows { return walk }
+            if walk.isAtEnd, !follows { break }
             if good.contains(walk.place) { continue }
             let place = walk.isRoot ? "/" : walk.place
             let status = try Self.looked { () throws(Errno) in try FileStatus.ofLink(place) }
             let isLink = status.kind == .symlink
-            if walk.isAtEnd, !isLink { return walk }
+            if walk.isAtEnd, !isLink { return (walk, status) }
             if let reason = fault(of: status, at: walk.place, onTheWay: true) {
                 throw .stranger(path: walk.place, reason: reason)
             }
@@ -109,7 +116,12 @@ public struct Ownership: Sendable {
                 good.append(walk.place)
             }
         }
-        return walk
+        return (walk, nil)
+    }
+
+    private static func end(of walk: PathWalk, _ known: FileStatus?) throws(Errno) -> FileStatus {
+        if let known { return known }
+        return try FileStatus.ofLink(walk.isRoot ? "/" : walk.place)
     }
 
     private mutating func fault(of status: FileStatus, at place: String, onTheWay: Bool) -> String? {

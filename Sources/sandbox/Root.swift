@@ -86,7 +86,7 @@ struct Root {
             let path = try paths.resolve(word, quoted(word))
             guard path.status?.kind == .directory else { throw Errno.notDirectory }
             // Readable and searchable: overlayfs reads it with the user's own rights.
-            _ = try Descriptor.openWithoutLinks(path.place, [.readOnly, .directory]).names()
+            _ = try path.file?.descriptor.open(".", [.readOnly, .directory], resolve: [.beneath])
             if path.place == "/" { throw Errno.busy }
             return Root(kind: .folder(path.place), settings: [])
         } catch let error as Errno where error == .busy {
