@@ -126,10 +126,12 @@ public struct UpperFolders: Equatable, Sendable {
 
 /// A file or folder of the host as it was found: what stat(2) says of one and of no other.
 public struct HostFile: Equatable, Sendable {
+    public var path: String
     public var device: UInt64
     public var inode: UInt64
 
-    public init(device: UInt64, inode: UInt64) {
+    public init(path: String, device: UInt64, inode: UInt64) {
+        self.path = path
         self.device = device
         self.inode = inode
     }
@@ -147,12 +149,13 @@ public struct LaunchRequest: Sendable {
     public var identity: IdentityMap
     /// The command as text; the words that are executed are the caller's own bytes.
     public var command: [String]
-    /// What was found at paths of the host, which have no links: what is there when it is used must be that.
-    public var found: [String: HostFile]
+    /// What was found at paths of the host, which have no links: what is there when it is used must be that. The last of a
+    /// path counts.
+    public var found: [HostFile]
 
     public init(
         policy: Policy, facts: Facts, root: RootSource, layers: [String], upper: UpperFolders?, identity: IdentityMap,
-        command: [String], found: [String: HostFile] = [:]
+        command: [String], found: [HostFile] = []
     ) {
         self.found = found
         self.policy = policy

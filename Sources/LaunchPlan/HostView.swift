@@ -1,5 +1,6 @@
 // What `host` shows of this machine's file tree, and what of it is nobody's business. Pure: the host is asked elsewhere.
 
+import ByteText
 import SandboxPolicy
 
 /// The home folder of an account of passwd(5) that is there, without links.
@@ -16,7 +17,7 @@ public struct AccountHome: Equatable, Sendable {
 /// An allow-list: whoever adds a folder to `/` has not meant every sandbox to read it.
 public enum HostView {
     /// System folders of hier(7), and the stores of package managers.
-    public static let shownFolders: Set<String> = [
+    public static let shownFolders = [
         "bin", "etc", "gnu", "lib", "lib32", "lib64", "libo32", "libx32", "nix", "opt", "sbin", "snap", "usr", "var",
     ]
 
@@ -34,7 +35,7 @@ public enum HostView {
 
     /// Whether `path`, without links, lies in what is shown.
     public static func isShown(_ path: String) -> Bool {
-        path.split(separator: "/").first.map { shownFolders.contains(String($0)) } ?? false
+        PathNames.of(path).first.map(shownFolders.contains) ?? false
     }
 
     /// Whether an account's home is kept from view. Nobody's home is a system folder, whatever passwd(5) says: accounts
@@ -72,8 +73,9 @@ public enum HostView {
     }
 
     public static func parent(_ path: String) -> String {
-        let names = path.split(separator: "/").dropLast()
-        return "/" + names.joined(separator: "/")
+        var parent = ""
+        for name in PathNames.of(path).dropLast() { parent += "/" + name }
+        return parent.isEmpty ? "/" : parent
     }
 
     public static func isBeneath(_ path: String, _ folder: String) -> Bool {
@@ -145,19 +147,19 @@ extension LaunchPlan {
 
     /// - Parameter mountPoints: those in a hidden folder are made with it.
     func hidingSteps(_ mountPoints: [MountPoint]) -> [Step] {
-        var made: Set<String> = []
+        var made: [String] = []
         var steps: [Step] = []
         func folder(_ path: String, _ mode: UInt32) {
-            if made.insert(path).inserted { steps.append(.makeFolder(scratch: path, mode: mode)) }
+            if made.contains(path) { return }
+            made.append(path)
+            steps.append(.makeFolder(scratch: path, mode: mode))
         }
-        let names = Set(request.facts.hostRoot.filter { $0.kind == .folder }.map(\.name))
-        let places = request.facts.hidden.filter { path in
-            path.split(separator: "/").first.map { names.contains(String($0)) } ?? false
-        }
+        let names = request.facts.hostRoot.filter { $0.kind == .folder }.map(\.name)
+        let places = request.facts.hidden.filter { PathNames.of($0).first.map(names.contains) ?? false }
         if !places.isEmpty { folder(Self.whiteouts, 0o755) }
         for path in places {
             var above = ""
-            for name in path.split(separator: "/").dropLast() {
+            for name in PathNames.of(path).dropLast() {
                 above += "/" + name
                 let mode = request.facts.folderModes[above] ?? 0o755
                 for layer in [Self.whiteouts, "files"] { folder(layer + above, mode | 0o700) }

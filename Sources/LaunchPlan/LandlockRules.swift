@@ -2,6 +2,7 @@
 // but places, so what is reached in any other way than through the sandbox's own root, as by a descriptor of the host's,
 // can't be changed.
 
+import ByteText
 import SandboxPolicy
 
 /// Rights over files, with the kernel's own numbers (landlock(7), "Filesystem actions").
@@ -185,7 +186,9 @@ extension LandlockRules {
     }
 
     private static func plain(_ path: String) -> String {
-        "/" + path.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
+        var plain = ""
+        for name in PathNames.of(path) where name != "." { plain += "/" + name }
+        return plain.isEmpty ? "/" : plain
     }
 
     private static func isBeneath(_ path: String, _ folder: String) -> Bool {

@@ -63,7 +63,7 @@ public struct LaunchPlan: Equatable, Sendable {
     public var upperFolder: String? { request.upper?.upper }
 
     /// What must lie at paths of the host that steps open.
-    public var found: [String: HostFile] { request.found }
+    public var found: [HostFile] { request.found }
 
     /// What was asked for by name and is left out: said on standard error before the command runs.
     public private(set) var omissions: [String] = []

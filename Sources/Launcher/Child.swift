@@ -48,8 +48,9 @@ struct Child {
     private func leaveTheCaller() throws(LaunchFailure) {
         do throws(Errno) {
             try appended.handOver()
-            let watched = launch.guardian?.childsDescriptor.map { [$0] } ?? []
-            try Namespacing.closeDescriptors(keeping: [gate.raw, report.raw, ended.raw] + watched)
+            var kept = [gate.raw, report.raw, ended.raw]
+            if let watched = launch.guardian?.childsDescriptor { kept.append(watched) }
+            try Namespacing.closeDescriptors(keeping: kept)
         } catch { throw LaunchFailure(.namespaces, errno: error.rawValue) }
     }
 

@@ -29,7 +29,9 @@ struct CommandStart {
         // The image lays out what is opened from here on: nothing of the host may still be open beside it.
         do throws(Errno) {
             if hasOwnSession { try Namespacing.startSession() }
-            try Namespacing.closeDescriptors(keeping: [report] + (asking.map { [$0.keeping] } ?? []))
+            var kept = [report]
+            if let asking { kept.append(asking.keeping) }
+            try Namespacing.closeDescriptors(keeping: kept)
         } catch {
             throw LaunchFailure(.workdir, errno: error.rawValue)
         }

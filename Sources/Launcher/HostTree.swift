@@ -35,7 +35,7 @@ struct AccountHomes {
             let parent = HostView.parent(home.path)
             let folder = parents[parent] ?? HostTree.canonical(parent) ?? ""
             parents[parent] = folder
-            guard !folder.isEmpty, let name = home.path.split(separator: "/").last else { return nil }
+            guard !folder.isEmpty, let name = PathNames.of(home.path).last else { return nil }
             let path = (folder == "/" ? "" : folder) + "/" + name
             guard let kind = HostTree.kind(path) else { return nil }
             if kind == .symlink { return HostTree.canonical(path).map { AccountHome(uid: home.uid, path: $0) } }

@@ -26,9 +26,15 @@ enum IdentityWriter {
     static func writeOwn(_ map: IdentityMap) throws(Errno) { try write(map, to: "/proc/self") }
 
     private static func write(_ map: IdentityMap, to process: String) throws(Errno) {
-        try Files.write(process + "/uid_map", map.uids.map(\.line).joined(separator: "\n"))
+        try Files.write(process + "/uid_map", text(map.uids))
         if map.mode == .single { try Files.write(process + "/setgroups", "deny") }
-        try Files.write(process + "/gid_map", map.gids.map(\.line).joined(separator: "\n"))
+        try Files.write(process + "/gid_map", text(map.gids))
+    }
+
+    private static func text(_ ranges: [IDRange]) -> String {
+        var text = ""
+        for range in ranges { text += range.line + "\n" }
+        return text
     }
 
     private static func words(_ child: ProcessID, _ ranges: [IDRange]) -> [String] {

@@ -7,7 +7,7 @@ import LinuxSystem
 struct StepWalker: ~Copyable {
     private let identity: IdentityMap
     /// What must lie at paths of the host.
-    private let found: [String: HostFile]
+    private let found: [HostFile]
     /// The process that makes the network namespace.
     private var network: ProcessID = 0
     /// Opened folders and copied mounts, by slot.
@@ -18,8 +18,8 @@ struct StepWalker: ~Copyable {
     private var root: SharedDescriptor?
     /// Where that root is, as long as nothing lies on it.
     var rootPlace: MountedPlace?
-    /// The kernel file systems that are mounted inside, by place.
-    private var kernelMounts: [(path: String, mount: SharedDescriptor)] = []
+    /// What is mounted on each of `LaunchPlan.ownFolders`.
+    private var ownMounts = [SharedDescriptor?](repeating: nil, count: LaunchPlan.ownFolders.count)
     /// An empty folder and an empty file of the sandbox's own, read-only: what is shown instead of what is hidden.
     var masks: SharedDescriptor?
     /// The tops of bound trees.
@@ -83,7 +83,7 @@ struct StepWalker: ~Copyable {
     /// Opens a file or folder of the host. What was looked at before must lie there still: a sandbox that runs already
     /// may have put something else in its place.
     private func openOfHost(_ path: String, _ flags: OpenFlags) throws(Errno) -> Descriptor {
-        guard let wanted = found[path] else { return try Descriptor.open(path, flags) }
+        guard let wanted = found.last(where: { $0.path == path }) else { return try Descriptor.open(path, flags) }
         let file = try Descriptor.openWithoutLinks(path, flags)
         let status = try file.status()
         guard status.device == wanted.device, status.inode == wanted.inode else { throw .stale }
@@ -97,7 +97,7 @@ struct StepWalker: ~Copyable {
 
     /// One of the sandbox's own kernel file systems, mounted there by an earlier step.
     func kernelMount(_ path: String) throws(Errno) -> SharedDescriptor {
-        try place(kernelMounts.last { $0.path == path }?.mount)
+        try place(LaunchPlan.ownFolders.firstIndex(of: path).flatMap { ownMounts[$0] })
     }
 }
 
@@ -154,7 +154,8 @@ extension StepWalker {
         }
         // Relative to this folder a layer is a number: no path to escape, and any number of them in a page.
         try Process.changeFolder("/proc/self/fd")
-        var options = "userxattr,lowerdir=" + held.map { String($0.raw) }.joined(separator: ":")
+        var options = "userxattr,lowerdir="
+        for (index, layer) in held.enumerated() { options += (index == 0 ? "" : ":") + String(layer.raw) }
         var folders: [SharedDescriptor] = []
         switch upper {
         case .none: break
@@ -210,9 +211,9 @@ extension StepWalker {
             mount = SharedDescriptor(
                 try Mounts.create(kind.rawValue, parameters: data, attributes: options.attributes))
         } catch .noDevice where kind == .mqueue { return }  // A kernel without message queues.
-        if LaunchPlan.ownFolders.contains(path) {
+        if let own = LaunchPlan.ownFolders.firstIndex(of: path) {
             try Mounts.attach(mount.descriptor, at: openOwnFolder(path))
-            kernelMounts.append((path, mount))
+            ownMounts[own] = mount
         } else {
             try attach(mount, path, isFile: false)
         }

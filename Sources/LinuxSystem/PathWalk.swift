@@ -1,21 +1,20 @@
 // A path taken name by name, with the links on the way read and not followed: for whoever has to look at each step.
 
+import ByteText
+
 /// Follow it with `next`, and with `follow` where what was found is a link (path_resolution(7)).
 public struct PathWalk {
     /// Where it stands, without links; empty for the root.
     public private(set) var place = ""
     private var folder = ""
     /// The names to come, the next one last.
-    private var rest: [Substring]
+    private var rest: [String]
     private var links = 0
 
     /// - Parameter path: absolute.
     public init(_ path: String) { rest = Self.names(path) }
 
-    private static func names(_ path: String) -> [Substring] {
-        // By bytes: a mark that combines with a slash makes another character of it.
-        path.utf8.split(separator: UInt8(ascii: "/")).map(Substring.init).filter { $0 != "." }.reversed()
-    }
+    private static func names(_ path: String) -> [String] { PathNames.of(path).filter { $0 != "." }.reversed() }
 
     public var isRoot: Bool { place.isEmpty }
 

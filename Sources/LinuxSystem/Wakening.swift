@@ -38,13 +38,17 @@ public struct Wakening: Sendable {
     /// That input has nothing more to say.
     public mutating func forgetInput(_ index: Int) { inputs[index] = nil }
 
+    /// A negative number is passed over (poll(2)).
+    private static func entry(_ file: SharedDescriptor?) -> pollfd {
+        pollfd(fd: file?.raw ?? -1, events: Int16(POLLIN), revents: 0)
+    }
+
     /// - Parameter milliseconds: nil: waits for ever.
     public mutating func next(within milliseconds: Int?) -> Event {
         while true {
             // In this order: those who ask or write without end must not hold up anything.
-            let sources = [initProcess, signals.file, listener] + inputs
-            // A negative number is passed over (poll(2)).
-            var entries = sources.map { pollfd(fd: $0?.raw ?? -1, events: Int16(POLLIN), revents: 0) }
+            var entries = [Self.entry(initProcess), Self.entry(signals.file), Self.entry(listener)]
+            for input in inputs { entries.append(Self.entry(input)) }
             let found = unsafe poll(&entries, nfds_t(entries.count), Int32(clamping: milliseconds ?? -1))
             guard found > 0, let first = entries.firstIndex(where: { $0.revents != 0 }) else {
                 if found < 0, errno == EINTR { continue }

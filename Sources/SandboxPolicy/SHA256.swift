@@ -13,13 +13,24 @@ public enum SHA256 {
         for start in stride(from: 0, to: whole, by: 64) { add(message, start, to: &state, &schedule) }
         let end = ending(message[whole...], total: message.count)
         for start in stride(from: 0, to: end.count, by: 64) { add(end, start, to: &state, &schedule) }
-        return state.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (24 - 8 * UInt32($0))) } }
+        var sum: [UInt8] = []
+        for word in state {
+            for shift in stride(from: UInt32(0), to: 32, by: 8) {
+                sum.append(UInt8(truncatingIfNeeded: word >> (24 - shift)))
+            }
+        }
+        return sum
     }
 
     /// 64 digits.
     public static func hexadecimal(of message: [UInt8]) -> String {
         let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: of(message).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        var text: [UInt8] = []
+        for byte in of(message) {
+            text.append(digits[Int(byte >> 4)])
+            text.append(digits[Int(byte & 15)])
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// What is left of the message, a one bit, zeros, and the message's length in bits (section 5.1.1).

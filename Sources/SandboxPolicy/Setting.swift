@@ -112,23 +112,23 @@ public struct SettingsFile: Equatable, Sendable {
     /// - Returns: nil where the bytes are not such a file, or are of another version: then it is made anew.
     public init?(encoded: [UInt8]) {
         var words = Words.split(encoded)[...]
-        /// The next `size` words of each of as many groups as the next word says.
-        func groups(of size: Int) -> [[String]]? {
-            guard let count = words.popFirst().flatMap({ Int($0) }), count >= 0, count <= words.count / size else {
-                return nil
-            }
-            return (0..<count).map { _ in
-                defer { words = words.dropFirst(size) }
-                return Array(words.prefix(size))
-            }
-        }
+        func count() -> Int? { words.popFirst().flatMap { Int($0) }.flatMap { $0 < 0 ? nil : $0 } }
         let kind = words.popFirst()
-        guard kind == Self.signature || kind == Self.trustedSignature, let stamps = groups(of: 2) else { return nil }
-        dependencies = stamps.map { Dependency(path: $0[0], stamp: $0[1]) }
+        guard kind == Self.signature || kind == Self.trustedSignature, let stamps = count() else { return nil }
+        dependencies = []
+        for _ in 0..<stamps {
+            guard let path = words.popFirst(), let stamp = words.popFirst() else { return nil }
+            dependencies.append(Dependency(path: path, stamp: stamp))
+        }
         trusted = []
         if kind == Self.trustedSignature {
-            guard let files = groups(of: 4) else { return nil }
-            trusted = files.map { Trusted(path: $0[0], stamp: $0[1], content: $0[2] == "content" ? $0[3] : nil) }
+            guard let files = count() else { return nil }
+            for _ in 0..<files {
+                guard let path = words.popFirst(), let stamp = words.popFirst(), let kind = words.popFirst(),
+                    let content = words.popFirst()
+                else { return nil }
+                trusted.append(Trusted(path: path, stamp: stamp, content: kind == "content" ? content : nil))
+            }
         }
         guard words.count % 3 == 0 else { return nil }
         settings = []
@@ -151,8 +151,13 @@ public enum Words {
     }
 
     public static func split(_ bytes: [UInt8]) -> [String] {
-        var words = bytes.split(separator: 0, omittingEmptySubsequences: false).map { ByteText.text($0) }
-        if words.last == "" { words.removeLast() }
+        var words: [String] = []
+        var start = 0
+        while start < bytes.count {
+            let end = bytes[start...].firstIndex(of: 0) ?? bytes.count
+            words.append(ByteText.text(bytes[start..<end]))
+            start = end + 1
+        }
         return words
     }
 }

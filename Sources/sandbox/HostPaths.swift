@@ -10,7 +10,7 @@ final class HostPaths {
     private var resolved: [(path: HostPath, what: String)] = []
     /// The profile's file, where the command line names one.
     private var profile: HostPath?
-    private var made: [String: HostFile] = [:]
+    private var made: [HostFile] = []
     /// Files that a project's profile names, as they were when it was trusted.
     private(set) var trustedTexts: [String: [UInt8]] = [:]
 
@@ -45,11 +45,11 @@ final class HostPaths {
     }
 
     /// What was found at each of the places: it must be there still when it is used.
-    var found: [String: HostFile] {
+    var found: [HostFile] {
         var found = made
         for (path, _) in resolved {
             guard let status = path.status else { continue }
-            found[path.place] = HostFile(device: status.device, inode: status.inode)
+            found.append(HostFile(path: path.place, device: status.device, inode: status.inode))
         }
         return found
     }
@@ -59,7 +59,7 @@ final class HostPaths {
 
     /// What this program made itself, beside a path that was given.
     func hold(_ place: String, _ status: FileStatus) {
-        made[place] = HostFile(device: status.device, inode: status.inode)
+        made.append(HostFile(path: place, device: status.device, inode: status.inode))
     }
 
     /// The folder that sandboxes could write in which the file lies, or nil.

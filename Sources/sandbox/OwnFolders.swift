@@ -1,6 +1,7 @@
 // This program's own data, cache and configuration are believed by the next run: whatever a bind or --here shows, they are
 // not seen inside. Where one is not there yet, it is made, as something that is there can be covered.
 
+import ByteText
 import LaunchPlan
 import Launcher
 import LinuxSystem
@@ -109,12 +110,5 @@ struct OwnFolders {
             if kinds[path] == nil { kinds[path] = .held }
         }
         kinds[names.joined(separator: "/")] = kind
-    }
-}
-
-/// The names in a path. Bytes count: a name may begin with what makes one Character with the slash before it.
-enum PathNames {
-    static func of(_ path: String) -> [String] {
-        path.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
     }
 }

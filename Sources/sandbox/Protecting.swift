@@ -1,6 +1,7 @@
 // Finds what `--protect` means in the folders that this run shows: which places are there, which are not yet, and what
 // has to be held in its place so that nobody moves a protected one away with the folder above it.
 
+import ByteText
 import LaunchPlan
 import Launcher
 import LinuxSystem
