@@ -335,9 +335,12 @@ final class Podman {
     }
 
     deinit {
-        do { try world.sh(command + "unshare rm -rf podman podrun; rm -rf podman podrun") } catch {
-            Issue.record("\(error)")
-        }
+        // What holds podman's user namespace for the next command waits for ever.
+        let script = """
+            pause=$(find podrun -name pause.pid -exec cat {} +); \(command)unshare rm -rf podman podrun
+            rm -rf podman podrun; [ -z "$pause" ] || kill -KILL $pause
+            """
+        do { try world.sh(script) } catch { Issue.record("\(error)") }
     }
 
     func run(_ words: String) throws -> String {
