@@ -8,18 +8,28 @@ public import LinuxSystem
 public final class Guardian {
     private let protections: [Protection]
     private let placeholders: [Placeholder]
+    /// What to put in a folder of the host under a name that has lost what it had.
+    private let standIn: (_ folder: String, _ name: String) -> Placeholder
+    private let links: GitLinks
     private let say: (String) -> Void
     /// Held while this process lives: other sandboxes that stand on the same places see it.
     private var held: [(place: Placeholder, lock: SharedDescriptor)] = []
     private var process: ProcessID = 0
+    /// The sandbox's user namespace, kept for what has to be done there when all in it has ended.
+    private var users: SharedDescriptor?
     /// The launcher's end: the id of the sandbox's init goes in, and its closing says that the launcher is gone.
     private var launcher: SharedDescriptor?
     /// The sandbox's end: what happens inside waits until it is watched.
     private var sandbox: SharedDescriptor?
 
-    public init(_ protections: [Protection], _ placeholders: [Placeholder], say: @escaping (String) -> Void) {
+    public init(
+        _ protections: [Protection], _ placeholders: [Placeholder], links: GitLinks,
+        standIn: @escaping (_ folder: String, _ name: String) -> Placeholder, say: @escaping (String) -> Void
+    ) {
         self.protections = protections
         self.placeholders = placeholders
+        self.links = links
+        self.standIn = standIn
         self.say = say
     }
 
@@ -93,11 +103,14 @@ extension Guardian {
         for standard: Int32 in 0...1 { _ = Descriptor(owning: standard) }
         Signals.blockSupervised()
         OwnCommandLine.replace(with: "sandbox-guard")
+        // While the launcher makes the sandbox: it waits for this only when all is mounted.
+        let before = links.begin(say)
+        var standIns = StandIns(standIn)
         do throws(Errno) {
             let child = try launcher.descriptor.read(upTo: 32)
             if let child = ProcessID(Self.line(child)) {
                 let handle = SharedDescriptor(try Process.handle(of: child))
-                do throws(Errno) { try follow(child, launcher, sandbox) } catch {
+                do throws(Errno) { try follow(child, launcher, sandbox, &standIns) } catch {
                     say("what is protected is not watched any more: \(error)")
                 }
                 // All of the sandbox's processes and mounts are gone when its init is (pid_namespaces(7)). To remove what is
@@ -105,11 +118,13 @@ extension Guardian {
                 while try Watch.next(readable: [handle]) == nil {}
             }
         } catch {}
+        if !links.isEmpty { withAllRights { links.end(before, say) } }
         for place in placeholders {
             do throws(Errno) { try place.remove() } catch {
                 say("\(place.folder)/\(place.name) is left: \(error); the next start here with --protect takes it away")
             }
         }
+        standIns.remove()
         return 0
     }
 
@@ -117,92 +132,67 @@ extension Guardian {
         String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
     }
 
+    /// What belongs to other ids of the sandbox, and what is closed to its owner, is not closed to a process in there.
+    private func withAllRights(_ body: () -> Void) {
+        guard let users else { return body() }
+        do throws(Errno) {
+            let helper = try Namespacing.cloneProcess(0)
+            if helper != 0 {
+                _ = try Process.wait(for: helper)
+                return
+            }
+        } catch { return body() }
+        // Where there is no user namespace of the sandbox's own, this is the current one: EINVAL.
+        do throws(Errno) { try Namespacing.enter(users.descriptor) } catch {}
+        body()
+        Process.exit(0)
+    }
+
     /// Returns when the launcher has gone, or is through.
-    private func follow(_ child: ProcessID, _ launcher: SharedDescriptor, _ sandbox: SharedDescriptor) throws(Errno) {
+    private func follow(
+        _ child: ProcessID, _ launcher: SharedDescriptor, _ sandbox: SharedDescriptor, _ standIns: inout StandIns
+    ) throws(Errno) {
         // The child asks, or ends before it gets there.
         guard try Watch.next(readable: [launcher, sandbox]) == 1, try !sandbox.descriptor.read(upTo: 1).isEmpty else {
             return
         }
-        var covers = try Covers(child, protections)
+        var covers = try ProtectedCovers(child, protections)
+        users = covers.user
         try sandbox.descriptor.write([1])
+        let queue = covers.changes.map { [$0.queue] } ?? []
+        // Whatever was heard: what counts is whether each place is covered now, until it is.
+        var pause = covers.interval
         while true {
-            if try Watch.next(readable: [launcher], mounts: covers.mounts) != nil { return }
-            let lost = covers.lost()
-            if lost.isEmpty { continue }
-            for place in placeholders { do throws(Errno) { _ = try place.make() } catch {} }
-            try covers.cover(lost)
-            for index in lost where protections[index].kind != .held {
-                say(
-                    "\(protections[index].path) was replaced from outside; it is protected again, and what was written "
-                        + "to it at that moment is to be looked at")
-            }
+            let ready = try Watch.ready([launcher] + queue, covers.mounts, within: pause)
+            if ready[0] { return }
+            let concerns = covers.takeChanges()
+            if pause == nil, !concerns, ready.last != true { continue }
+            pause = covers.settle(&standIns, say)
         }
     }
 }
 
-/// The mounts that cover protected places, seen from outside.
-private struct Covers {
-    /// Changes when a mount of the sandbox's does.
-    let mounts: SharedDescriptor
-    private let protections: [Protection]
-    private let user: SharedDescriptor
-    private let namespace: SharedDescriptor
-    /// The top of each bind, by where it is inside.
-    private var tops: [String: SharedDescriptor] = [:]
-    private var ids: [Int?] = []
-    /// Those that are seen inside: another bind may lie over one.
-    private var watched: [Int] = []
+/// What was put in the place of what somebody outside took away while the sandbox ran.
+struct StandIns {
+    private let standIn: (_ folder: String, _ name: String) -> Placeholder
+    private var all: [(place: Placeholder, folder: SharedDescriptor, lock: SharedDescriptor)] = []
 
-    init(_ child: ProcessID, _ protections: [Protection]) throws(Errno) {
-        self.protections = protections
-        let own = "/proc/\(child)/"
-        mounts = SharedDescriptor(try .open(own + "mounts", [.readOnly]))
-        user = SharedDescriptor(try .open(own + "ns/user", [.readOnly]))
-        namespace = SharedDescriptor(try .open(own + "ns/mnt", [.readOnly]))
-        let root = try Descriptor.open(own + "root", [.path, .directory])
-        for protection in protections where tops[protection.bind.destination] == nil {
-            tops[protection.bind.destination] = SharedDescriptor(
-                try root.openInRoot(protection.bind.destination, [.path, .directory]))
+    init(_ standIn: @escaping (_ folder: String, _ name: String) -> Placeholder) { self.standIn = standIn }
+
+    /// - Parameters:
+    ///   - folder: where it is to stand, which may have been moved since it was at `path`.
+    mutating func make(_ name: String, in folder: SharedDescriptor, at path: String) throws(Errno) {
+        let place = standIn(path, name)
+        // Something else may be there by now.
+        if let lock = try place.make(in: folder.descriptor) { all.append((place, folder, lock)) }
+    }
+
+    func remove() {
+        // One may be there twice.
+        for (_, _, lock) in all { do throws(Errno) { try lock.descriptor.unlock() } catch {} }
+        for (place, folder, lock) in all {
+            do throws(Errno) { try place.remove(from: folder.descriptor) } catch {}
+            place.giveUp(lock)
         }
-        for index in protections.indices { ids.append(id(index)) }
-        watched = protections.indices.filter { ids[$0] != nil }
-    }
-
-    private func place(_ index: Int) throws(Errno) -> Descriptor {
-        guard let top = tops[protections[index].bind.destination] else { throw Errno.invalid }
-        return try top.descriptor.open(protections[index].path, [.path, .noFollow], resolve: [.beneath, .noSymlinks])
-    }
-
-    private func id(_ index: Int) -> Int? {
-        do throws(Errno) { return try place(index).mountID } catch { return nil }
-    }
-
-    /// Which are not covered any more, by the mount that covered them.
-    func lost() -> [Int] { watched.filter { ids[$0] == nil || id($0) != ids[$0] } }
-
-    mutating func cover(_ lost: [Int]) throws(Errno) {
-        // Entering a mount namespace can't be taken back: a process of its own does.
-        let helper = try Namespacing.cloneProcess(0)
-        if helper == 0 {
-            do throws(Errno) {
-                try Namespacing.enter(user: user.descriptor, mounts: namespace.descriptor)
-            } catch { Process.exit(1) }
-            for index in lost { do throws(Errno) { try cover(index) } catch {} }
-            Process.exit(0)
-        }
-        _ = try Process.wait(for: helper)
-        for index in lost { ids[index] = id(index) }
-    }
-
-    private func cover(_ index: Int) throws(Errno) {
-        let target = try place(index)
-        if protections[index].kind == .hidden {
-            let empty = try Mounts.create(
-                "tmpfs", parameters: [("mode", "555")], attributes: [.readOnly, .noSetID, .noDevices, .noExecution])
-            return try Mounts.attach(empty, at: target)
-        }
-        let copy = try Mounts.copy(target, recursive: true)
-        if protections[index].kind != .held { try Mounts.set([.readOnly], on: copy, recursive: true) }
-        try Mounts.attach(copy, at: target)
     }
 }

@@ -28,8 +28,8 @@ public struct Placeholder: Sendable, Equatable {
         case "hooks", "info", "modules", "refs", "objects": nil
         // In a bare repository: git takes `.git` for the folder's own.
         case _ where name.hasPrefix("."): nil
-        // The common folder is this one.
-        case "commondir": Array(".\n".utf8)
+        // The common folder is this one. libgit2 finds no repository without the slash.
+        case "commondir": Array("./\n".utf8)
         default: []
         }
     }
@@ -40,10 +40,13 @@ public struct Placeholder: Sendable, Equatable {
         guard status.permissions & 0o1000 != 0, status.owner == Process.effectiveUser else { return false }
         switch status.kind {
         case .directory: return try folder.open(name, [.readOnly, .directory, .noFollow], resolve: [.beneath]).isEmpty
-        case .regular: return status.size <= 2
+        case .regular: return status.size <= 3
         default: return false
         }
     }
+
+    /// Of a folder that was made by this type, whatever is in it now.
+    static func hasMode(_ status: FileStatus) -> Bool { status.permissions == folderMode }
 
     private func openFolder() throws(Errno) -> Descriptor {
         try Descriptor.open("/", [.path, .directory]).open(
@@ -53,8 +56,10 @@ public struct Placeholder: Sendable, Equatable {
     /// Makes it, or takes one over that another sandbox made.
     /// - Returns: a lock to hold meanwhile, which those who share the place have too; nil where there is something else.
     /// - Throws: EAGAIN where somebody keeps others from sharing it.
-    public func make() throws(Errno) -> SharedDescriptor? {
-        let parent = try openFolder()
+    public func make() throws(Errno) -> SharedDescriptor? { try make(in: openFolder()) }
+
+    /// - Parameter parent: its folder, wherever that is by now.
+    func make(in parent: borrowing Descriptor) throws(Errno) -> SharedDescriptor? {
         for attempt in 0..<100 {
             do throws(Errno) {
                 try makeOnce(in: parent)
@@ -89,8 +94,11 @@ public struct Placeholder: Sendable, Equatable {
 
     /// Removes it, unless another sandbox still stands on it or somebody has put something there.
     public func remove() throws(Errno) {
+        do throws(Errno) { try remove(from: openFolder()) } catch .noEntry {}
+    }
+
+    func remove(from parent: borrowing Descriptor) throws(Errno) {
         do throws(Errno) {
-            let parent = try openFolder()
             guard try Self.isOne(name, in: parent) else { return }
             let own = try parent.open(name, [.readOnly, .noFollow, .nonBlocking], resolve: [.beneath])
             try own.lock()

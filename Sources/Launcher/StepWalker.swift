@@ -1,6 +1,7 @@
 // Walks a plan: each kind of step, and the only code that makes the system calls of a plan. Whatever lies inside the
 // new root is found with openat2(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS) and then acted on by descriptor.
 
+import ByteText
 import LaunchPlan
 import LinuxSystem
 
@@ -134,7 +135,7 @@ extension StepWalker {
     private func writeFile(_ path: String, _ content: String) throws(Errno) {
         let file = try place(scratch).descriptor.open(
             path, [.writeOnly, .create, .truncate], mode: 0o644, resolve: [.beneath, .noSymlinks])
-        try file.write(Array(content.utf8))
+        try file.write(ByteText.bytes(content))
     }
 }
 

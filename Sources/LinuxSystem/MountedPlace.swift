@@ -8,12 +8,15 @@ public struct MountedPlace: Sendable, Equatable {
     let inode: UInt64
     let device: UInt64
     public let kind: FileKind
+    /// It is what was mounted there, and nothing beneath that.
+    public let isTop: Bool
 
     private init(_ found: sb_place) {
         mount = found.mount
         inode = found.inode
         device = UInt64(found.device_major) << 32 | UInt64(found.device_minor)
         kind = FileKind(mode: found.mode)
+        isTop = found.is_top != 0
     }
 
     /// Of a path in this process's own view, a link at its end not followed.

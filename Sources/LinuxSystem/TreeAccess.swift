@@ -76,6 +76,24 @@ extension Descriptor {
         return names
     }
 
+    /// The names in this folder with the kinds that its own list gives, in no order. Open for reading.
+    public borrowing func entries() throws(Errno) -> [(name: FileName, kind: FileKind)] {
+        let own = try open(beneath: .root, [.readOnly, .directory])
+        guard let stream = unsafe fdopendir(own.raw) else { throw Errno.current }
+        _ = own.release()
+        defer { unsafe closedir(stream) }
+        var entries: [(name: FileName, kind: FileKind)] = []
+        while let entry = unsafe readdir(stream) {
+            let bytes = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { unsafe Array($0.prefix { $0 != 0 }) }
+            guard let name = FileName(bytes) else { continue }
+            let type = unsafe entry.pointee.d_type
+            // Some file systems leave it to be asked for.
+            let kind = type == 0 ? try status(of: name)?.kind : FileKind(mode: mode_t(type) << 12)
+            entries.append((name, kind ?? .unknown))
+        }
+        return entries
+    }
+
     /// mkdirat(2); the mode is subject to the umask.
     public borrowing func makeDirectory(_ name: FileName, mode: mode_t) throws(Errno) {
         let number = raw

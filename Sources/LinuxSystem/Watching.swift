@@ -21,11 +21,62 @@ public enum Watch {
     public static func next(
         readable: [SharedDescriptor], mounts: SharedDescriptor? = nil, within milliseconds: Int? = nil
     ) throws(Errno) -> Int? {
+        try ready(readable, mounts, within: milliseconds).prefix(readable.count).firstIndex(of: true)
+    }
+
+    /// - Returns: which of `readable` is ready, and last whether `mounts` have changed since this was asked before.
+    public static func ready(
+        _ readable: [SharedDescriptor], _ mounts: SharedDescriptor?, within milliseconds: Int? = nil
+    ) throws(Errno) -> [Bool] {
         var entries = readable.map { pollfd(fd: $0.raw, events: Int16(POLLIN), revents: 0) }
         if let mounts { entries.append(pollfd(fd: mounts.raw, events: Int16(POLLPRI), revents: 0)) }
         let count = nfds_t(entries.count)
         try call { unsafe poll(&entries, count, Int32(clamping: milliseconds ?? -1)) }
-        return entries.prefix(readable.count).firstIndex { $0.revents != 0 }
+        return entries.map { $0.revents != 0 }
+    }
+}
+
+/// Hears of names that come, go and are moved in some folders (inotify(7)).
+public struct NameChanges: Sendable {
+    public let queue: SharedDescriptor
+
+    /// - Throws: EMFILE where the user has no more of these.
+    public init() throws(Errno) {
+        queue = SharedDescriptor(Descriptor(owning: try call { inotify_init1(O_CLOEXEC | O_NONBLOCK) }))
+    }
+
+    /// From here on also in this folder. One that is watched already stays so.
+    public func watch(_ folder: borrowing Descriptor) throws(Errno) {
+        let (queue, path) = (queue.raw, "/proc/self/fd/\(folder.raw)")
+        let wanted = UInt32(IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_ONLYDIR)
+        try call { unsafe inotify_add_watch(queue, path.forC, wanted) }
+    }
+
+    /// Takes what has come in.
+    /// - Returns: whether one of `names` is among it, or something was lost.
+    public func take(anyOf names: Set<[UInt8]>) -> Bool {
+        var isAmong = false
+        while true {
+            let bytes: [UInt8]
+            do throws(Errno) { bytes = try queue.descriptor.read(upTo: 64 << 10) } catch { return isAmong }
+            if bytes.isEmpty { return isAmong }
+            isAmong = isAmong || Self.names(in: bytes).contains { $0.isEmpty || names.contains($0) }
+        }
+    }
+
+    /// Empty for what has none, as the word that some were lost (IN_Q_OVERFLOW).
+    private static func names(in bytes: [UInt8]) -> [[UInt8]] {
+        var names: [[UInt8]] = []
+        var start = 0
+        while start + 16 <= bytes.count {
+            let length = unsafe bytes.withUnsafeBytes {
+                unsafe Int($0.loadUnaligned(fromByteOffset: start + 12, as: UInt32.self))
+            }
+            let end = min(start + 16 + length, bytes.count)
+            names.append(Array(bytes[(start + 16)..<end].prefix { $0 != 0 }))
+            start = end
+        }
+        return names
     }
 }
 

@@ -19,6 +19,22 @@ enum ProjectFolder {
         }
         return found
     }
+
+    /// The folder whose `.sandbox` the path names before a link there leads out of it; nil where none is named.
+    static func asked(_ path: String) -> String? {
+        var walk = PathWalk(path)
+        var found: String?
+        while walk.next() {
+            if let known = found, !walk.place.utf8.starts(with: (known + "/.sandbox").utf8) { found = nil }
+            if walk.place.hasSuffix("/.sandbox") { found = String(walk.place.dropLast("/.sandbox".count)) }
+            do throws(Errno) {
+                guard try FileStatus.ofLink(walk.isRoot ? "/" : walk.place).kind == .symlink else { continue }
+                if found != nil { return found }
+                try walk.follow(Files.linkTarget(walk.place))
+            } catch { return found }
+        }
+        return found
+    }
 }
 
 struct NamedFiles {

@@ -90,6 +90,8 @@ private struct Walk {
         let position: Int?
         /// The folder of the project that it belongs to, where it does.
         let project: String?
+        /// The one that it was asked for in: by a link, it may be another's.
+        let asked: String?
     }
 
     let resolver: ProfileResolver
@@ -132,9 +134,10 @@ private struct Walk {
                 if exists(path) {
                     // The user's own folder may have a link to a project's.
                     let project = source == .installed ? nil : ProjectFolder.of(path)
+                    let file = try canonical(path)
                     return Found(
-                        name: word, source: project == nil ? source : .project, file: try canonical(path),
-                        position: position, project: project)
+                        name: word, source: project == nil ? source : .project, file: file,
+                        position: position, project: project, asked: ProjectFolder.asked(path))
                 }
                 looked.append(path)
             }
@@ -162,12 +165,14 @@ private struct Walk {
             return file.hasPrefix(try canonical(folder) + "/")
         }
         if try isBeneath(search.installed) {
-            return Found(name: file, source: .installed, file: file, position: nil, project: nil)
+            return Found(name: file, source: .installed, file: file, position: nil, project: nil, asked: nil)
         }
         // Whatever lies beneath a `.sandbox`, or is named by a file there, is a project's, from wherever one stands.
         let project = ProjectFolder.of(path) ?? extending?.project
         let own = try isBeneath(search.places.userProfiles) ? ProfileSource.user : .path
-        return Found(name: file, source: project == nil ? own : .project, file: file, position: nil, project: project)
+        return Found(
+            name: file, source: project == nil ? own : .project, file: file, position: nil, project: project,
+            asked: ProjectFolder.asked(path))
     }
 
     private func canonical(_ path: String) throws(ProfileError) -> String {
@@ -213,6 +218,9 @@ private struct Walk {
             named = try NamedFiles(profile, in: project)
             let own = ProfileCover(kind: .profile, name: found.file, value: SHA256.hexadecimal(of: content))
             covers = [own] + named.covers + covers
+            if let asked = found.asked, !found.file.utf8.starts(with: (asked + "/").utf8) {
+                covers.append(ProfileCover(kind: .target, name: "the project that links to it", value: asked))
+            }
             for dependency in named.dependencies { note(dependency.path, dependency.stamp) }
             _ = exists(resolver.trust.record(of: found.file))
             state = resolver.trust.state(of: found.file, covers: covers)

@@ -18,11 +18,13 @@ public struct ProfileSearch: Sendable {
     public let currentFolder: String
     public let user: UInt32
     /// `.sandbox` of the project, or nil outside of one.
-    public let project: String?
-    /// The places of a `.sandbox` that were looked at to find `project`, with what was there.
+    public var project: String? { projects.first }
+    /// The same of the folders above as well, the nearest first: one further down does not hide what it has not.
+    public let projects: [String]
+    /// The places of a `.sandbox` that were looked at to find `projects`, with what was there.
     public let projectDependencies: [SettingsFile.Dependency]
 
-    /// Looks for the project: `.sandbox` in the current folder or the nearest one above that has it, no higher than
+    /// Looks for the project: `.sandbox` in the current folder and those above that have it, no higher than
     /// the home folder, and never in a folder of another user.
     /// - Parameters:
     ///   - home: absolute, as are the other folders.
@@ -35,17 +37,17 @@ public struct ProfileSearch: Sendable {
         self.currentFolder = currentFolder
         self.user = user
         var dependencies: [SettingsFile.Dependency] = []
-        var found: String?
+        var found: [String] = []
         var folder = currentFolder
-        while found == nil, Self.owner(of: folder) == user {
+        while Self.owner(of: folder) == user {
             let path = ProfileFiles.joined(folder, ".sandbox")
             let stamp = FileStatus.stamp(of: path)
             dependencies.append(SettingsFile.Dependency(path: path, stamp: stamp))
-            if stamp != "-" { found = path }
+            if stamp != "-" { found.append(path) }
             guard folder != home, folder != "/", let slash = folder.lastIndex(of: "/") else { break }
             folder = slash == folder.startIndex ? "/" : String(folder[..<slash])
         }
-        project = found
+        projects = found
         projectDependencies = dependencies
     }
 
@@ -55,9 +57,7 @@ public struct ProfileSearch: Sendable {
 
     /// The folders that a name is looked for in, highest first.
     public var folders: [(source: ProfileSource, folder: String)] {
-        var folders: [(source: ProfileSource, folder: String)] = []
-        if let project { folders.append((.project, project + "/profiles")) }
-        return folders + [(.user, places.userProfiles), (.installed, installed)]
+        projects.map { (.project, $0 + "/profiles") } + [(.user, places.userProfiles), (.installed, installed)]
     }
 
     /// Whether a word is a path rather than a name.

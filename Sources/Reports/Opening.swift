@@ -79,15 +79,25 @@ public struct Openings: Sendable {
         case .capAdd: return capability(value)
         case .upper:
             return value == "memory" || value == "disk" ? nil : (.medium, "leaves its changes in a folder of yours")
-        case .layer: return (.low, "puts these files over the image")
-        case .env:
-            return value.contains("=") ? nil : (.low, "is told this variable of yours")
-        case .envFile: return (.low, "is told the variables of this file")
+        case .layer:
+            return isPrivate(leads(value))
+                ? (.medium, "reads what is private or belongs to the machine, as files of the image")
+                : (.low, "puts these files over the image")
+        case .tmpfs: return (.low, "has an empty folder there, which stays where a bind of yours had none")
+        case .protect:
+            return value == "none" || value.hasPrefix("!")
+                ? (.medium, "changes what programs outside run later, which was shown read-only before")
+                : (.low, "commits to the repository that a linked work tree belongs to")
+        case .landlock: return (.medium, "has the mounts alone to hold it, where Landlock's rules are not asked for")
+        case .env: return variable(value)
+        case .envFile: return (isPrivate(leads(value)) ? .medium : .low, "is told the variables of this file")
         case .entrypoint: return (.low, "runs this program, and hands it the words of the command")
         case .command: return (.low, "runs this where the command line has no command")
         case .idMap: return value == "single" ? (.low, "keeps your supplementary groups, and reads with them") : nil
         // What a stranger may not choose for the user, and what opens nothing.
-        case .setupUnless, .pull, .platform, .workdir, .user, .readOnly, .reportDenied: return nil
+        case .workdir: return (.low, "starts the command in this folder")
+        case .user: return (.low, "runs the command as this user of its own")
+        case .setupUnless, .pull, .platform, .readOnly, .reportDenied: return nil
         case .setup: return (.medium, "runs this once before the first use, and keeps what it leaves")
         case .setupNetwork:
             return value == "none" ? nil : (.medium, "has the network of this machine while it is set up")
@@ -105,18 +115,34 @@ public struct Openings: Sendable {
         if names.last?.hasSuffix(".sock") == true || names.first == "run" {
             return (.high, "talks to services of the host's through it\(through), whatever they do for it")
         }
-        // A home, what is in no home, and whatever keeps secrets.
-        let isWide =
-            names.count < 2 || (names.first == "home" && names.count < 3)
-            || ["etc", "boot", "dev", "proc", "sys", "root"].contains(names[0])
-            || names.contains(where: secrets.contains)
-        return switch (isReadOnly, isWide) {
+        return switch (isReadOnly, isPrivate(source)) {
         case (true, true): (.medium, "reads what is private or belongs to the machine\(through)")
         case (true, false): (.low, "reads files of the host's\(through)")
         case (false, true): (.high, "changes what is private or belongs to the machine\(through)")
         case (false, false): (.medium, "changes files of the host's\(through)")
         }
     }
+
+    /// A home, what is in no home, and whatever keeps secrets.
+    private static func isPrivate(_ path: String) -> Bool {
+        let names = path.split(separator: "/").map(String.init)
+        return names.count < 2 || (names.first == "home" && names.count < 3)
+            || ["etc", "boot", "dev", "proc", "sys", "root"].contains(names[0])
+            || names.contains(where: secrets.contains)
+    }
+
+    private static func variable(_ value: String) -> (Danger, String)? {
+        guard let sign = value.firstIndex(of: "=") else { return (.low, "is told this variable of yours") }
+        let name = value[..<sign]
+        let isLoaded = name.hasPrefix("LD_") || loading.contains(String(name))
+        return isLoaded ? (.low, "runs what this variable names in programs of the command's") : nil
+    }
+
+    /// Variables by which programs find other programs, or load code.
+    private static let loading: Set<String> = [
+        "PATH", "BASH_ENV", "ENV", "PYTHONPATH", "PYTHONSTARTUP", "PERL5LIB", "PERL5OPT", "RUBYOPT", "NODE_OPTIONS",
+        "JAVA_TOOL_OPTIONS", "GIT_SSH_COMMAND", "EDITOR", "PAGER",
+    ]
 
     /// Names of files and folders in which programs keep what lets one in elsewhere.
     private static let secrets: Set<String> = [

@@ -170,7 +170,7 @@ extension Option {
         case .tmpfs:
             Self.make(
                 .required("DST[:size=BYTES]"), .append, .view, "mount an empty folder in memory",
-                untrusted: .anything("an empty folder, in memory that the command can take anyway"))
+                untrusted: .nothing("makes the folder where there is none, which stays in what the user has bound"))
         case .mask:
             Self.make(
                 .required("PATH"), .append, .view, "hide a file or folder behind an empty one",

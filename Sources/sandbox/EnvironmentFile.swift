@@ -10,16 +10,22 @@ enum EnvironmentFile {
     private static let limit = 1 << 20
 
     /// - Throws: also where a file that a sandbox could write names a variable without a value: what the caller's own are
-    ///   is not for a sandbox to choose from.
+    ///   is not for a sandbox or a project to choose from.
     static func settings(_ setting: Setting, _ paths: HostPaths) throws -> [Setting] {
         let what = HostPaths.what(.envFile, setting.value)
         let (path, bytes) = try content(setting, what, paths)
         let folder = setting.origin == .commandLine ? try paths.shownFolder(of: path) : nil
         let stranger = setting.origin == .commandLine ? FileStatus.stranger(of: path.place) : nil
+        let isProjects = setting.origin != .commandLine && paths.trustedTexts[setting.value] != nil
         return try bytes.split(separator: UInt8(ascii: "\n")).compactMap { bytes -> Setting? in
             // Written on another system, a line ends with a carriage return.
             let line = ByteText.text(bytes.last == UInt8(ascii: "\r") ? bytes.dropLast() : bytes)
             guard let first = line.first(where: { $0 != " " }), first != "#" else { return nil }
+            if isProjects, !line.contains("=") {
+                throw PathRefusal(
+                    "\(what), which the project's profile names: \(quoted(line)) hands on a variable of yours; if you want "
+                        + "that, say --env \(escaped(line)) and take the line out")
+            }
             if let folder, !line.contains("=") {
                 throw PathRefusal(
                     "\(what): \(quoted(line)) hands on a variable of yours, and a sandbox could write this file, in "

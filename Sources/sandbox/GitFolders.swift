@@ -1,6 +1,7 @@
 // Where git keeps what belongs to a project (gitrepository-layout(5)): in `.git`, or where a file of that name leads,
 // which is the project's own word and is believed only where the other side says the same.
 
+import ByteText
 import Launcher
 import LinuxSystem
 import SandboxPolicy
@@ -55,8 +56,8 @@ struct GitFolders {
         if !isShown(common) {
             guard common == own ? isModule(own) : isWorktree(own, common, status) else {
                 refusal =
-                    "\(quoted(file)) leads to \(quoted(own)), which does not say that it belongs here; git does not "
-                    + "work inside (`git worktree repair` mends it, --bind shows it)"
+                    "\(quoted(file)) leads to \(quoted(own)), which does not say that it belongs here, and may be another "
+                    + "project's; git does not work inside (if it is this one's, --bind shows it)"
                 return
             }
             outside = common
@@ -76,7 +77,7 @@ struct GitFolders {
     /// A submodule: its folder lies among the modules of a repository and names this work tree.
     private func isModule(_ own: String) -> Bool {
         guard own.contains("/.git/modules/"), Self.isRepository(own),
-            let text = Files.text(own + "/config", limit: 1 << 20), let tree = GitSettings(text).workTree
+            let text = Self.content(own + "/config"), let tree = GitSettings(text).workTree
         else { return false }
         return Self.canonical(Self.path(tree, from: own)) == project
     }
@@ -124,25 +125,36 @@ extension GitFolders {
 
 // What hangs on a repository.
 extension GitFolders {
-    private mutating func add(_ folder: String) throws(RunError) {
-        guard all.count < Self.most else {
-            throw RunError(
-                "\(quoted(project)) has more than \(Self.most) submodules, which are not protected one by one; "
-                    + "--protect '!.git' leaves git's folders out")
-        }
-        let settings = GitSettings(Self.content(folder + "/config") ?? "")
+    /// - Parameter place: the work tree, where the settings name none.
+    private mutating func add(_ folder: String, _ place: String? = nil) throws(RunError) {
+        if all.contains(where: { $0.path == folder }) { return }
+        try refuseMore(than: all.count, "submodules")
+        let settings = GitSettings(Self.content(folder + "/config") ?? [])
         all.append(Folder(path: folder, settings: settings))
-        let tree = settings.workTree.map { Self.path($0, from: folder) } ?? project
+        let tree = settings.workTree.map { Self.path($0, from: folder) } ?? place ?? project
         follow(settings, of: folder + "/config", tree)
         follow(folder + "/config.worktree", tree)
         try addModules(folder + "/modules", depth: 0)
-        addModulesToCome(folder, tree)
-        for worktree in Self.folders(folder + "/worktrees") {
+        try addSubmodules(folder, tree)
+        let worktrees = Self.folders(folder + "/worktrees")
+        try refuseMore(than: worktrees.count, "linked work trees")
+        for worktree in worktrees {
             ofWorktrees.append(worktree)
+            let file = Self.line(of: worktree + "/gitdir").map { Self.path($0, from: worktree) }
+            // Of one that lies elsewhere or is gone, nothing is seen inside.
+            if let file, Self.status(file) != nil { others.append(file) }
+            let tree = file.map { Self.path("..", from: $0) } ?? tree
             follow(worktree + "/config.worktree", tree)
             try addModules(worktree + "/modules", depth: 0)
-            addModulesToCome(worktree, tree)
+            try addSubmodules(worktree, tree)
         }
+    }
+
+    private func refuseMore(than count: Int, _ what: String) throws(RunError) {
+        if count < Self.most { return }
+        throw RunError(
+            "\(quoted(project)) has more than \(Self.most) \(what), which are not protected one by one; "
+                + "--protect '!.git' leaves git's folders out")
     }
 
     private mutating func follow(_ file: String, _ tree: String, depth: Int = 0) {
@@ -167,15 +179,31 @@ extension GitFolders {
         }
     }
 
-    /// Submodules that nobody has fetched yet: git believes what it finds in their place.
-    private mutating func addModulesToCome(_ folder: String, _ tree: String) {
+    /// What `.gitmodules` names: git looks for a repository in the place of each, and believes what it finds there, and
+    /// in the folder that it would fetch it to.
+    private mutating func addSubmodules(_ folder: String, _ tree: String) throws(RunError) {
         let modules = folder + "/modules"
-        guard Self.isThere("modules", in: folder) else { return others.append(modules) }
-        let names = GitSettings(Self.content(tree + "/.gitmodules") ?? "").modules
-        for name in names.prefix(Self.most) {
+        let isAny = Self.isThere("modules", in: folder)
+        if !isAny { others.append(modules) }
+        guard let text = Self.content(tree + "/.gitmodules") else { return }
+        let settings = GitSettings(text)
+        try refuseMore(than: max(settings.modules.count, settings.modulePaths.count), "submodules")
+        for name in isAny ? settings.modules : [] {
             guard let parts = ProtectedPaths.names(name) else { continue }
             let module = modules + "/" + parts.joined(separator: "/")
             if Self.status(module + "/HEAD") == nil { others.append(module) }
+        }
+        for path in settings.modulePaths {
+            guard let parts = ProtectedPaths.names(path) else { continue }
+            let place = tree + "/" + parts.joined(separator: "/")
+            // Without the folder there is nothing to look into.
+            guard Self.status(place) != nil else { continue }
+            let own = place + "/.git"
+            if Self.status(own)?.kind == .directory, Self.status(own + "/HEAD") != nil {
+                try add(own, place)
+            } else {
+                others.append(own)
+            }
         }
     }
 
@@ -211,14 +239,27 @@ extension GitFolders {
         do throws(Errno) { return try Files.canonical(path) } catch { return nil }
     }
 
-    private static func content(_ path: String) -> String? {
-        do throws(Errno) { return String(decoding: try Files.read(path, limit: 1 << 20), as: UTF8.self) } catch {
-            return nil
-        }
+    private static func content(_ path: String) -> [UInt8]? { Files.content(path) }
+
+    /// All of a file that holds a path, without the line's end.
+    private static func line(of path: String) -> String? {
+        guard var bytes = content(path) else { return nil }
+        while let last = bytes.last, last == UInt8(ascii: "\n") || last == UInt8(ascii: "\r") { bytes.removeLast() }
+        return ByteText.text(bytes)
     }
 
-    private static func line(of path: String) -> String? {
-        content(path)?.split(separator: "\n").first.map(String.init)
+    /// The links on the way to a path, and where they lead: as far as there is something, and what follows as it is written.
+    static func trail(_ path: String) throws(Errno) -> (links: [String], end: String) {
+        var walk = PathWalk(path)
+        var links: [String] = []
+        while walk.next() {
+            do throws(Errno) {
+                guard !walk.isRoot, try FileStatus.ofLink(walk.place).kind == .symlink else { continue }
+                links.append(walk.place)
+                try walk.follow(Files.linkTarget(walk.place))
+            } catch .noEntry {} catch .notDirectory {} catch .loop { break } catch .permission {} catch .access {}
+        }
+        return (links, walk.place)
     }
 
     /// `path` as meant from `folder`, `.` and `..` taken away as they are written.

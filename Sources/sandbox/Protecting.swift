@@ -31,11 +31,16 @@ struct Protecting {
     private var gitFolders: Set<String> = []
     /// So must these.
     private var files: Set<String> = []
+    /// Where git writes through links. The one that is a project's own folder, too.
+    private var linkFolders: [String] = []
+    private var bare: String?
+    private let records: String
     /// Projects, and where git keeps what is theirs.
     private var repositories: [(project: String, folder: String)] = []
 
     /// - Parameter policy: gets a bind more where the project's repository lies elsewhere.
     init(_ policy: inout Policy, _ paths: HostPaths, _ places: Places) throws {
+        records = places.data + "/links"
         if policy.binds.isEmpty, !policy.here { return }
         let current = try Process.currentFolder()
         if !policy.protected.isEmpty { try findWanted(&policy, paths, current) }
@@ -65,14 +70,17 @@ struct Protecting {
         }
         wanted += inside(policy)
         found = shown.map { _ in [:] }
-        for path in wanted { try protect(path, links: 0) }
+        for path in wanted { try protect(path) }
     }
 
     /// Sees to it that something stands where nothing is yet; nil where nothing is protected.
     func guardian(isQuiet: Bool) throws(RunError) -> Guardian? {
         if !isQuiet { for remark in remarks { Message.say(remark) } }
         if protections.isEmpty { return nil }
-        let guardian = Guardian(protections, missing + own) { if !isQuiet { Message.sayUnlessItWaits($0) } }
+        let closed = protections.filter { $0.kind != .held }.map { $0.bind.source + "/" + $0.path }
+        let guardian = Guardian(
+            protections, missing + own, links: GitLinks(linkFolders, bare: bare, closed: closed, records: records),
+            standIn: placeholder, say: { if !isQuiet { Message.sayUnlessItWaits($0) } })
         do throws(GuardianError) { try guardian.start() } catch {
             let what = error.place.map { "keep \(quoted($0)) from being made" } ?? "watch over protected paths"
             throw RunError("can't \(what): \(error.errno); --protect '!PATH' does without that one")
@@ -137,6 +145,8 @@ extension Protecting {
             show(bind)
         }
         if let own = git.all.first { repositories.append((project, own.path)) }
+        linkFolders += git.all.map(\.path)
+        if GitFolders.isBare(project) { bare = project }
         for folder in git.all {
             gitFolders.formUnion([folder.path, folder.path + "/info"])
             for name in protected.ofGit {
@@ -169,25 +179,30 @@ extension Protecting {
 
 // What is there.
 extension Protecting {
-    private mutating func protect(_ path: String, links: Int) throws {
-        guard links < 16 else { return }
-        var led: [String] = []
-        for index in shown.indices {
-            guard let rest = Self.rest(of: path, beneath: shown[index].source), !rest.isEmpty else { continue }
-            do throws(Errno) {
-                guard let target = try walk(rest, index) else { continue }
-                if let leads = GitFolders.canonical(target), leads != path { led.append(leads) }
-            } catch {
-                throw RunError("--protect: can't look at \(quoted(path)): \(error)")
-            }
-        }
-        for path in led {
-            try protect(path, links: links + 1)
+    private mutating func protect(_ path: String) throws {
+        do throws(Errno) {
+            if try !hold(path) { return }
+            // Each link on the way is held, and what they lead to in the end, be it there or not.
+            let trail = try GitFolders.trail(path)
+            for link in trail.links { _ = try hold(link) }
+            _ = try hold(trail.end)
+        } catch {
+            throw RunError("--protect: can't look at \(quoted(path)): \(error)")
         }
     }
 
-    /// - Returns: where a link on the way leads, with what follows it.
-    private mutating func walk(_ path: String, _ index: Int) throws(Errno) -> String? {
+    /// - Returns: whether a link is on the way, or the path lies nowhere in what is shown.
+    private mutating func hold(_ path: String) throws(Errno) -> Bool {
+        var isLed = true
+        for index in shown.indices {
+            guard let rest = Self.rest(of: path, beneath: shown[index].source), !rest.isEmpty else { continue }
+            isLed = try walk(rest, index)
+        }
+        return isLed
+    }
+
+    /// - Returns: whether a link is on the way.
+    private mutating func walk(_ path: String, _ index: Int) throws(Errno) -> Bool {
         let names = PathNames.of(path)
         var folder = try Descriptor.open(shown[index].source, [.path, .directory])
         for (depth, name) in names.enumerated() {
@@ -196,29 +211,35 @@ extension Protecting {
             let status: FileStatus
             do throws(Errno) { status = try folder.status(of: name) } catch .noEntry {
                 note(so, .missing, index)
-                return nil
+                return false
             }
             if status.kind == .symlink {
                 note(so, .readOnly, index)
-                return shown[index].source + "/" + path
+                return true
             }
             if try Placeholder.isOne(name, in: folder) {
                 note(so, .missing, index)
-                return nil
+                return false
             }
             guard !isLast, status.kind == .directory else {
                 note(so, .readOnly, index)
-                return nil
+                return false
             }
             note(so, .held, index)
             folder = try folder.open(name, [.path, .directory], resolve: [.beneath, .noSymlinks])
         }
-        return nil
+        return false
     }
 
     private mutating func note(_ path: String, _ kind: Protection.Kind, _ index: Int) {
         if let known = found[index][path], known != .held { return }
         found[index][path] = kind
+    }
+
+    private func placeholder(_ folder: String, _ name: String) -> Placeholder {
+        let isFile = files.contains(folder + "/" + name)
+        let content = gitFolders.contains(folder) ? Placeholder.content(ofGit: name) : isFile ? [] : nil
+        return Placeholder(folder: folder, name: name, content: content)
     }
 
     private mutating func collect(_ kinds: [String: Protection.Kind], _ one: Shown) {
@@ -234,9 +255,7 @@ extension Protecting {
             let names = PathNames.of(whole)
             let folder = "/" + names.dropLast().joined(separator: "/")
             let name = names.last ?? ""
-            let content =
-                gitFolders.contains(folder) ? Placeholder.content(ofGit: name) : files.contains(whole) ? [] : nil
-            let place = Placeholder(folder: folder, name: name, content: content)
+            let place = placeholder(folder, name)
             if !missing.contains(where: { $0.folder == folder && $0.name == name }) { missing.append(place) }
         }
     }
@@ -256,7 +275,7 @@ extension Protecting {
         if let status = GitFolders.status(list) {
             guard status.kind == .regular else { return }
             do throws(Errno) {
-                text = String(decoding: try Files.read(list, limit: 1 << 20), as: UTF8.self)
+                text = ByteText.text(try Files.read(list, limit: 1 << 20))
             } catch {
                 throw RunError("can't read \(quoted(list)): \(error)")
             }

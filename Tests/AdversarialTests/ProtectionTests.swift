@@ -18,14 +18,14 @@ struct ProtectionTests {
 
     /// Outside, as the user.
     @discardableResult
-    private func git(_ script: String) throws -> Outcome {
+    func git(_ script: String) throws -> Outcome {
         let outcome = try world.sh("set -e; " + script)
         try #require(outcome.status == 0, "\(script): \(outcome.output)\(outcome.errors)")
         return outcome
     }
 
     /// Inside `folder`, as `sandbox shell` or another profile shows it, with the user's name for git.
-    private func inside(_ script: String, in folder: String = "project", _ options: [String] = []) throws -> Outcome {
+    func inside(_ script: String, in folder: String = "project", _ options: [String] = []) throws -> Outcome {
         try world.write("script", "set +e\n\(script)\n")
         return try world.sh(
             """
@@ -36,12 +36,12 @@ struct ProtectionTests {
     }
 
     /// Whether git outside runs what was left for it.
-    private func runsOutside(_ folder: String = "project", _ command: String = "git status") throws -> Bool {
+    func runsOutside(_ folder: String = "project", _ command: String = "git status") throws -> Bool {
         _ = try world.sh("cd \(folder) && { \(command); git checkout -q .; } >/dev/null 2>&1")
         return FileManager.default.fileExists(atPath: world.folder + "/ran")
     }
 
-    private func attack(_ script: String) -> String {
+    func attack(_ script: String) -> String {
         script.replacingOccurrences(of: "RUN", with: "touch \(world.folder)/ran; false")
     }
 

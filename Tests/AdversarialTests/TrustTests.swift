@@ -23,7 +23,8 @@ struct TrustTests {
         "upper = \"./up\"", "layer = [\"./root\"]", "env = [\"HOME\"]", "env-file = [\"/etc/environment\"]",
         "extends = \"shell\"", "[setup]\nalpine = \"true\"", "id-map = \"single\"", "id-map = \"auto\"",
         "user = \"1000\"", "entrypoint = [\"echo\"]", "command = [\"echo\"]", "workdir = \"/tmp\"", "pull = \"always\"",
-        "platform = \"linux/arm64\"", "report-denied = true", "extends = \"strict\"\nread-only = false",
+        "platform = \"linux/arm64\"", "report-denied = true", "tmpfs = [\"/notes\"]",
+        "extends = \"strict\"\nread-only = false",
     ])
     func aProjectsProfileOpensNothingUntrusted(_ text: String) throws {
         try world.write(".sandbox/profiles/default.toml", text + "\n")
@@ -302,5 +303,49 @@ struct TrustTests {
         #expect(try world.sandbox(["profile", "trust", "mine"]).status == 0)
         #expect(try world.run(["--profile", "mine"], "true").status == 0)
         #expect(try world.sh("ls home/.config/sandbox/trust | wc -l").output == "1\n")
+    }
+}
+
+// What another project, or a run, has laid down.
+extension TrustTests {
+    /// The trust in one project's file is not another's.
+    @Test(arguments: [
+        "mkdir -p b/.sandbox/profiles; ln -s ../../../a/.sandbox/profiles/t.toml b/.sandbox/profiles",
+        "mkdir -p b/.sandbox; ln -s ../../a/.sandbox/profiles b/.sandbox", "mkdir b; ln -s ../a/.sandbox b",
+    ])
+    func trustIsOfOneProject(_ link: String) throws {
+        try world.write("a/.sandbox/profiles/t.toml", "bind = [\"../../data:/data\"]\n")
+        try world.sh("mkdir a/data; touch a/data/theirs; \(link)")
+        let run = "\"$SANDBOX\" run --profile t ../root ls /data"
+        #expect(try world.sh("cd a; \"$SANDBOX\" profile trust t; \(run)").output.contains("theirs"))
+        for words in [run, run.replacingOccurrences(of: "profile t", with: "profile .sandbox/profiles/t.toml")] {
+            let outcome = try world.sh("cd b; \(words)")
+            #expect(outcome.status == 125 && !outcome.output.contains("theirs"), "\(outcome)")
+            #expect(outcome.errors.contains("the project that links to it, which is new"), "\(outcome.errors)")
+        }
+    }
+
+    /// A folder that a run made hides no profile of the project's above it.
+    @Test(arguments: ["mkdir sub/.sandbox", "mkdir -p sub/.sandbox/profiles; touch sub/.sandbox/profiles/other.toml"])
+    func aFolderFurtherDownHidesNothing(_ change: String) throws {
+        try world.write("project/sub/secret", "secret")
+        try world.write(
+            "project/.sandbox/profiles/ci.toml", "extends = \"ci\"\nmask = [\"\(world.folder)/project/sub/secret\"]\n")
+        try world.sh("cd project; \"$SANDBOX\" profile trust ci; \(change)")
+        let outcome = try world.sh(
+            "cd project/sub; \"$SANDBOX\" run -q --profile ci ../../root cat \(world.folder)/project/sub/secret")
+        #expect(outcome.status == 0 && outcome.output.isEmpty, "\(outcome)")
+    }
+
+    /// Also a file that was trusted with such a line in it.
+    @Test func aTrustedProfilesFileHandsOnNothing() throws {
+        try world.write("project/.sandbox/profiles/t.toml", "env-file = [\"../../ci.env\"]\n")
+        try world.write("project/ci.env", "A=b\nTOKEN\n")
+        let run = "cd project; export TOKEN=secret; \"$SANDBOX\" profile trust t >/dev/null 2>&1; \"$SANDBOX\" run"
+        let outcome = try world.sh("\(run) --profile t ../root env")
+        #expect(outcome.status == 125 && outcome.errors.contains("hands on a variable of yours"), "\(outcome)")
+        #expect(try world.sh("\(run) --env-file ci.env ../root env").output.contains("TOKEN=secret"))
+        try world.write("project/ci.env", "A=b\n")
+        #expect(try world.sh("\(run) --profile t ../root env").output.contains("A=b"))
     }
 }

@@ -26,6 +26,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -86,6 +87,8 @@ struct sb_place {
     uint64_t mount, inode;
     uint32_t device_major, device_minor;
     uint32_t mode;
+    // 1 where it is what is mounted, and nothing beneath that.
+    uint32_t is_top;
 };
 static inline int sb_find_place(int fd, const char *path, struct sb_place *place) {
     struct statx status;
@@ -100,6 +103,7 @@ static inline int sb_find_place(int fd, const char *path, struct sb_place *place
     place->device_major = status.stx_dev_major;
     place->device_minor = status.stx_dev_minor;
     place->mode = status.stx_mode;
+    place->is_top = (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
     return 0;
 }
 
