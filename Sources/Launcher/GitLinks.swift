@@ -105,19 +105,32 @@ extension GitLinks {
     /// The first is the folder, for people who look.
     private static func known(_ words: [[UInt8]]) -> Set<[UInt8]>? { words.isEmpty ? nil : Set(words.dropFirst()) }
 
+    /// Whether there is nothing to take away, as far as this process can see.
+    func isClean(_ before: LinksBefore) -> Bool {
+        before.folders.allSatisfy { folder, known, _ in
+            var isClean = true
+            do throws(Errno) { try look(folder) { isClean = isClean && known.contains($0.key) } } catch { return false }
+            return isClean
+        }
+    }
+
     /// Nobody inside is left that could make one.
-    func end(_ before: LinksBefore, _ say: (String) -> Void) {
-        for (folder, known, record) in before.folders {
-            do throws(Errno) {
-                try sweep(folder, known, say)
-                try record.descriptor.lock()
-                try Files.remove(self.record(of: folder))
-            } catch .wouldBlock {  // Another sandbox is there still, and removes the record.
-            } catch {
+    func sweep(_ before: LinksBefore, _ say: (String) -> Void) {
+        for (folder, known, _) in before.folders {
+            do throws(Errno) { try sweep(folder, known, say) } catch {
                 say(
                     "can't look for links in \(quoted(folder)): \(error); do it before you use git outside: "
                         + "find \(quoted(folder)) -type l")
             }
+        }
+    }
+
+    func end(_ before: LinksBefore) {
+        for (folder, _, record) in before.folders {
+            do throws(Errno) {
+                try record.descriptor.lock()
+                try Files.remove(self.record(of: folder))
+            } catch {}  // Another sandbox is there still, and removes it.
         }
     }
 }

@@ -118,7 +118,8 @@ extension Guardian {
                 while try Watch.next(readable: [handle]) == nil {}
             }
         } catch {}
-        if !links.isEmpty { withAllRights { links.end(before, say) } }
+        if !links.isClean(before) { withAllRights { links.sweep(before, say) } }
+        links.end(before)
         for place in placeholders {
             do throws(Errno) { try place.remove() } catch {
                 say("\(place.folder)/\(place.name) is left: \(error); the next start here with --protect takes it away")
@@ -159,14 +160,12 @@ extension Guardian {
         var covers = try ProtectedCovers(child, protections)
         users = covers.user
         try sandbox.descriptor.write([1])
-        let queue = covers.changes.map { [$0.queue] } ?? []
         // Whatever was heard: what counts is whether each place is covered now, until it is.
         var pause = covers.interval
         while true {
-            let ready = try Watch.ready([launcher] + queue, covers.mounts, within: pause)
+            let ready = try Watch.ready([launcher, covers.changes.signals], covers.mounts, within: pause)
             if ready[0] { return }
-            let concerns = covers.takeChanges()
-            if pause == nil, !concerns, ready.last != true { continue }
+            covers.changes.take()
             pause = covers.settle(&standIns, say)
         }
     }

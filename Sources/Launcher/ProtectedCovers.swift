@@ -8,8 +8,9 @@ import LinuxSystem
 struct ProtectedCovers {
     /// Changes when a mount of the sandbox's does.
     let mounts: SharedDescriptor
-    /// nil where the user has no more of these: then it is looked from time to time.
-    let changes: NameChanges?
+    let changes: FolderChanges
+    /// Some folders can't be watched: then it is looked from time to time.
+    private var isBlind = false
     private let protections: [Protection]
     let user: SharedDescriptor
     private let namespace: SharedDescriptor
@@ -17,7 +18,6 @@ struct ProtectedCovers {
     private var tops: [String: SharedDescriptor] = [:]
     /// Those that are seen inside: another bind may lie over one.
     private var watched: [Int] = []
-    private var names: Set<[UInt8]> = []
     /// When one was found gone, in the milliseconds of `Clock`.
     private var goneSince: [Int: Int] = [:]
     private var saidAt: [Int: Int] = [:]
@@ -46,40 +46,33 @@ struct ProtectedCovers {
             tops[protection.bind.destination] = SharedDescriptor(
                 try root.openInRoot(protection.bind.destination, [.path, .directory]))
         }
-        do throws(Errno) { changes = try NameChanges() } catch { changes = nil }
+        changes = try FolderChanges()
         for index in protections.indices {
             do throws(Errno) {
                 if case .covered = try look(index) { watched.append(index) }
             } catch {}
-            names.formUnion(PathNames.of(protections[index].path).map { ByteText.bytes($0) })
         }
         watchFolders()
     }
 
     /// How long to wait for a change.
-    var interval: Int? { changes == nil ? Self.interval : nil }
+    var interval: Int? { isBlind ? Self.interval : nil }
 
-    /// Whether something has come, gone or moved that could be one of the places.
-    func takeChanges() -> Bool { changes?.take(anyOf: names) ?? true }
-
-    private func watchFolders() {
-        guard let changes else { return }
-        var done: Set<String> = []
+    private mutating func watchFolders() {
+        var folders: [String: SharedDescriptor] = [:]
+        isBlind = false
         for index in watched {
             let protection = protections[index]
             let above = PathNames.of(protection.path).dropLast().joined(separator: "/")
-            guard done.insert(protection.bind.destination + "/" + above).inserted,
-                let top = tops[protection.bind.destination]
-            else { continue }
+            let key = protection.bind.destination + "\u{0}" + above
+            guard folders[key] == nil, let top = tops[protection.bind.destination] else { continue }
             do throws(Errno) {
-                if above.isEmpty {
-                    try changes.watch(top.descriptor)
-                } else {
-                    try changes.watch(
-                        top.descriptor.open(above, [.path, .directory], resolve: [.beneath, .noSymlinks]))
-                }
-            } catch {}  // Gone: then a place above it is seen to.
+                folders[key] = SharedDescriptor(
+                    try top.descriptor.open(
+                        above.isEmpty ? "." : above, [.readOnly, .directory], resolve: [.beneath, .noSymlinks]))
+            } catch .noEntry {} catch .notDirectory {} catch { isBlind = true }  // Gone: a place above it is seen to.
         }
+        do throws(Errno) { try changes.watch(Array(folders.values)) } catch { isBlind = true }
     }
 
     private func look(_ index: Int) throws(Errno) -> State {
@@ -109,8 +102,8 @@ struct ProtectedCovers {
 extension ProtectedCovers {
     /// - Returns: after how many milliseconds to look again; nil when all is covered.
     mutating func settle(_ standIns: inout StandIns, _ say: (String) -> Void) -> Int? {
-        // What changes from here on is heard.
-        watchFolders()
+        // Other folders may be there by now; what changes from here on is heard.
+        if rounds > 0 { watchFolders() }
         var open: [(index: Int, depth: Int)] = []
         var isAnyGone = false
         let now = Clock.milliseconds

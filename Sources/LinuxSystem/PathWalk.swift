@@ -47,10 +47,3 @@ public struct PathWalk {
         place.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(place[..<$0]) } ?? ""
     }
 }
-
-/// The names in a path, taken apart by bytes: a mark that combines with a slash makes another character of it.
-public enum PathNames {
-    public static func of(_ path: String) -> [String] {
-        path.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
-    }
-}

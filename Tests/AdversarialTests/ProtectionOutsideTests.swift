@@ -136,7 +136,7 @@ extension ProtectionTests {
         let outcome = try running.finish()
         #expect(outcome.output == "on\nend\n", "\(outcome.output)\(outcome.errors)")
         // What is left is the user's, and nothing else.
-        try git("cd project; rm -r dev h .git/h2 .git/c2 .husky .devcontainer go; rmdir moved")
+        try git("cd project; rm -rf dev h .git/h2 .git/c2 .husky .devcontainer go; rmdir moved")
         #expect(
             try git("cd project; ls -A . .git").output.split(separator: "\n").filter { $0.hasPrefix(".") } == [
                 ".:", ".git", ".git:",
