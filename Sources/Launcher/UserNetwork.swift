@@ -1,5 +1,5 @@
 // The network of `--network user`: pasta(1) carries the sandbox's packets by sockets of its own outside. What listens on
-// this machine's loopback is out of reach, and so are abstract sockets.
+// this machine is out of reach, by whatever address, and so are abstract sockets.
 
 import LaunchPlan
 import LinuxSystem
@@ -25,7 +25,8 @@ final class UserNetwork {
             var ready = try PipeEnds()
             let watcher = try Namespacing.cloneProcess(0)
             if watcher == 0 {
-                Watcher(alive: alive.keepReader(), output: ready.keepWriter()).run(pasta, words(for: child))
+                Watcher(child: child, alive: alive.keepReader(), output: ready.keepWriter())
+                    .run(pasta, words(for: child))
             }
             network = UserNetwork(alive: alive.keepWriter(), watcher: watcher)
             answer = try Self.answer(ready.keepReader().descriptor)
@@ -33,6 +34,11 @@ final class UserNetwork {
         if !Self.isProcess(answer) {
             network.stop()
             throw LaunchFailure(.network, errno: Errno.noDevice.rawValue, object: answer)
+        }
+        do throws(Errno) { try OwnAddresses(of: child).close() } catch {
+            network.stop()
+            throw LaunchFailure(
+                .network, errno: error.rawValue, object: "this machine's own addresses can't be closed: \(error)")
         }
         return network
     }
@@ -68,8 +74,10 @@ final class UserNetwork {
     private static func isProcess(_ line: String) -> Bool { ProcessID(line) != nil }
 }
 
-/// Between the launcher and pasta, because pasta does not notice that a launcher was killed.
+/// Between the launcher and pasta, because pasta does not notice that a launcher was killed. It closes the addresses that
+/// this machine gets meanwhile.
 private struct Watcher {
+    let child: ProcessID
     /// Closes when the launcher is gone.
     let alive: SharedDescriptor
     /// For what pasta says.
@@ -78,14 +86,21 @@ private struct Watcher {
     func run(_ pasta: String, _ words: [String]) -> Never {
         do throws(Errno) {
             try Namespacing.closeDescriptors(keeping: [alive.raw, output.raw])
+            let addresses = try OwnAddresses(of: child)
+            // From before the launcher looks at them: none comes unseen.
+            let changes = try Routes.changes()
             // The keys of the terminal are for the command.
             try Namespacing.startSession()
             Signals.restoreDefaults()
             let process = try Namespacing.cloneProcess(0)
             if process == 0 { try become(pasta, words) }
             try Namespacing.closeStandardDescriptors()
-            try Namespacing.closeDescriptors(keeping: [alive.raw])
-            while try !alive.descriptor.read(upTo: 1).isEmpty {}
+            try Namespacing.closeDescriptors(keeping: [alive.raw, changes.raw] + addresses.descriptors)
+            while try Watch.next(readable: [alive, changes]) == 1 {
+                Routes.take(changes)
+                // No network is better than one that is open.
+                do throws(Errno) { try addresses.close() } catch { break }
+            }
             Process.kill(process, 9)
             _ = try Process.wait(for: process)
         } catch { Process.exit(1) }

@@ -223,7 +223,7 @@ extension Option {
         case .network:
             Self.make(
                 .required("none|user|host"), .last, .isolation,
-                "none: a loopback of its own; user: what this machine reaches, by pasta, but not this machine's loopback; "
+                "none: a loopback of its own; user: what this machine reaches, by pasta, but not this machine itself; "
                     + "host: the host's network", untrusted: .only(["none"], "only closes"),
                 choices: NetworkChoice.allCases.map(\.rawValue))
         case .capAdd:

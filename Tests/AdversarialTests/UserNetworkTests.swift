@@ -1,4 +1,4 @@
-// A network by pasta: what this machine reaches, and nothing of what listens on its loopback. All of it happens in network
+// A network by pasta: what this machine reaches, and nothing of what listens on the machine itself. All of it happens in network
 // namespaces that the test makes: no packet leaves the machine.
 
 import Foundation
@@ -73,6 +73,64 @@ struct UserNetworkTests {
             ], "\(user.errors)")
         let host = try onAMachine("\"$SANDBOX\" run --network host ./root sh /ask")
         #expect(host.lines.prefix(3) == ["127.0.0.1 8001 own", "10.9.0.1 8001 own", "0.0.0.0 8001 own"])
+    }
+
+    /// Another interface, as of a bridge or a VPN, and addresses of IPv6 on both: one of each that the link gives by itself.
+    /// No detection of duplicates, which takes a second.
+    private static let moreInterfaces = """
+        set -e
+        ip link add side type veth peer name end
+        for link in here side end; do ip link set $link down; echo 0 >/proc/sys/net/ipv6/conf/$link/accept_dad; done
+        ip address add 10.99.0.1/24 dev side
+        ip link set here up; ip link set side up; ip link set end up
+        ip route replace default via 10.9.0.2
+        ip -6 address add fd09::1/64 dev here nodad; ip -6 address add fd99::1/64 dev side nodad
+        ip -6 route add default via fd09::2
+        python3 -c '
+        import socket
+        server = socket.create_server(("::", 8003), family=socket.AF_INET6, dualstack_ipv6=True)
+        print("listens", flush=True)
+        while True:
+            connection = server.accept()[0]
+            connection.sendall(b"own\\n")
+            connection.close()' >all & all=$!
+        trap 'kill $all' EXIT
+        first=$(ip -6 -o address show dev here scope link | sed 's/.*inet6 //;s:/.*::')
+        second=$(ip -6 -o address show dev side scope link | sed 's/.*inet6 //;s:/.*::')
+        until grep -q listens all; do sleep 0.02; done
+        asked="- 10.9.0.2 8002 here 10.9.0.2 8002"
+        for device in - here; do
+          for place in 10.99.0.1 10.9.0.1 fd99::1 fd09::1 fd99:: ::ffff:10.99.0.1; do asked="$asked $device $place 8003"; done
+        done
+        for place in "$first" "$second"; do asked="$asked here $place 8003"; done
+        mkdir sign
+        """
+
+    /// By no address of whatever interface, also with a socket that is bound to the way out; nor by one that comes later.
+    @Test func noAddressOfThisMachineIsReached() throws {
+        try world.compile("reach")
+        let inside = """
+            reach $asked; : >/sign/asked; until [ -e /sign/there ]; do sleep 0.02; done
+            for try in $(seq 100); do reach - 10.98.0.1 8003 | grep -q own || break; sleep 0.05; done
+            reach - 10.98.0.1 8003 - fd98::1 8003
+            """
+        try world.write("root/inside", inside)
+        try world.write(
+            "more",
+            Self.moreInterfaces.replacingOccurrences(of: "\n        ", with: "\n") + """
+
+                "$SANDBOX" run --network "$1" --env asked="$asked" --bind ./sign:/sign ./root sh /inside & run=$!
+                until [ -e sign/asked ]; do sleep 0.02; done
+                ip address add 10.98.0.1/24 dev side; ip address add fd98::1/64 dev side nodad
+                : >sign/there
+                wait $run
+                """)
+        let user = try onAMachine("bash more user")
+        #expect(user.lines.prefix(2) == ["- 10.9.0.2 other", "here 10.9.0.2 other"], "\(user)")
+        #expect(user.lines.count == 18 && user.lines.dropFirst(2).allSatisfy { $0.hasSuffix(" -") }, "\(user)")
+        try world.sh("rm -r sign")
+        let host = try onAMachine("bash more host")
+        #expect(host.lines.filter { $0.hasSuffix(" own") }.count > 6, "\(host)")
     }
 
     /// A profile's set-up runs programs of the image: here they look for services of the machine.

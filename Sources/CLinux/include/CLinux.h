@@ -13,7 +13,9 @@
 #include <grp.h>
 #include <linux/close_range.h>
 #include <linux/filter.h>
+#include <linux/netlink.h>
 #include <linux/openat2.h>
+#include <linux/rtnetlink.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <net/if.h>
@@ -42,6 +44,7 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
+#include <termios.h>
 #include <unistd.h>
 
 // clone3(2) without a stack of its own: the child goes on in a copy of this process, as after fork(2).
@@ -185,6 +188,41 @@ static inline int sb_openat(int dirfd, const char *path, int flags, mode_t mode)
     return openat(dirfd, path, flags, mode);
 }
 static inline int sb_fcntl(int fd, int command, int argument) { return fcntl(fd, command, argument); }
+// A socket of rtnetlink(7) that hears of changes of addresses where `hears` is set. A dump then gives the table that was
+// asked for alone.
+static inline int sb_open_routes(int hears) {
+    int socket_ = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | (hears ? SOCK_NONBLOCK : 0), NETLINK_ROUTE);
+    if (socket_ < 0) return -1;
+    struct sockaddr_nl address;
+    memset(&address, 0, sizeof address);
+    address.nl_family = AF_NETLINK;
+    if (hears) address.nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
+    int strict = 1;
+    // Without it the kernel gives more, which the reader leaves out.
+    setsockopt(socket_, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &strict, sizeof strict);
+    if (bind(socket_, (struct sockaddr *)&address, sizeof address) == 0) return socket_;
+    int failure = errno;
+    close(socket_);
+    errno = failure;
+    return -1;
+}
+// The flags of a file that chattr(1) sets (ioctl_iflags(2)), 0 where it can have none. <linux/fs.h>, which names the
+// requests, contradicts <sys/mount.h>.
+static inline int sb_file_flags(int fd) {
+    int flags = 0;
+    return ioctl(fd, _IOR('f', 1, long), &flags) == 0 ? flags : 0;
+}
+static inline int sb_set_file_flags(int fd, int flags) { return ioctl(fd, _IOW('f', 2, long), &flags); }
+// Gives up a lease on the open file (fcntl(2)), whichever process took it.
+static inline void sb_end_lease(int fd) {
+    if (fcntl(fd, F_GETLEASE) != F_UNLCK) fcntl(fd, F_SETLEASE, F_UNLCK);
+}
+// Whether nobody else may open the terminal (TIOCGEXCL of TIOCEXCL(2const)).
+static inline int sb_is_exclusive(int fd) {
+    int exclusive = 0;
+    return ioctl(fd, TIOCGEXCL, &exclusive) == 0 && exclusive;
+}
+static inline int sb_share_terminal(int fd) { return ioctl(fd, TIOCNXCL); }
 // KEYCTL_JOIN_SESSION_KEYRING without a name.
 static inline int sb_join_session_keyring(void) { return syscall(SYS_keyctl, 1, NULL) < 0 ? -1 : 0; }
 static inline int sb_setns(int fd, int type) { return setns(fd, type); }
