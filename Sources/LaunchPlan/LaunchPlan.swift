@@ -89,6 +89,7 @@ public struct LaunchPlan: Equatable, Sendable {
         }
         execution = try Self.execution(request)
         if policy.nested, givesMachineRoot { throw Self.nestedRoot(request) }
+        if policy.capabilities.contains(.cap_sys_admin), givesMachineRoot { throw Self.administeringRoot(request) }
         if Self.commandMayUndo(policy) { try refuseProtections() }
         if policy.here, let reason = request.facts.wideFolder { throw Self.tooWide(reason, request) }
 
@@ -112,9 +113,17 @@ public struct LaunchPlan: Equatable, Sendable {
     }
 
     private static func nestedRoot(_ request: LaunchRequest) -> PolicyError {
+        givingRoot(request, "--nested shows /proc unmasked")
+    }
+
+    private static func administeringRoot(_ request: LaunchRequest) -> PolicyError {
+        givingRoot(request, "--cap-add CAP_SYS_ADMIN takes away what covers /proc")
+    }
+
+    private static func givingRoot(_ request: LaunchRequest, _ what: String) -> PolicyError {
         let isRoot = request.facts.machineRoot == 0
         return PolicyError(
-            "--nested shows /proc unmasked, and "
+            "\(what), and "
                 + (isRoot
                     ? "started by root, id 0 inside is root outside"
                     : "id \(request.facts.machineRoot ?? 0) of this user namespace may be root outside")

@@ -71,7 +71,7 @@ public enum Step: Equatable, Sendable {
     /// Makes a folder of the kernel's read-only.
     case protect(KernelPart)
     /// For those to whom the machine's root is given: hides at the top of /proc what only root may read, and makes the rest
-    /// read-only, processes apart.
+    /// read-only, init's own files too; other processes apart.
     case closeToRoot
     /// Hides what the user wants hidden: it must be there.
     case hide(String)

@@ -33,6 +33,8 @@ extension StepWalker {
     mutating func closeToRoot() throws(Errno) {
         let proc = try kernelMount("/proc")
         let done = (LaunchPlan.maskedInProc + LaunchPlan.protectedInProc).map(\.name)
+        // What init writes of itself, this step and those before have written: root is its files' owner.
+        try makeReadOnly("\(Process.id)", in: proc)
         for name in try proc.descriptor.names() where !name.utf8.allSatisfy({ (48...57).contains($0) }) {
             let status = try proc.descriptor.status(of: name)
             if status.kind == .symlink || done.contains(name) { continue }
