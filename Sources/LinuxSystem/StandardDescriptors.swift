@@ -1,5 +1,6 @@
 // Descriptors 0, 1 and 2, which belong to the caller and which the command inherits.
 
+import ByteText
 public import CLinux
 import Glibc
 
@@ -44,20 +45,64 @@ public enum StandardDescriptors {
     /// fchmod(2); the same.
     public static func changeMode(_ number: Int32, _ mode: mode_t) { _ = fchmod(number, mode) }
 
-    private static let list = "system.posix_acl_access"
-
-    /// The list of acl(5) that the file has beside its mode; nil for none.
-    public static func accessList(_ number: Int32) -> [UInt8]? {
-        var value = [UInt8](repeating: 0, count: 1024)
-        let length = unsafe fgetxattr(number, list, &value, value.count)
-        return length > 0 ? Array(value.prefix(length)) : nil
+    /// The extended attributes that whoever owns the file may change, the list of acl(5) and file capabilities among them.
+    public static func attributes(_ number: Int32) -> [String: [UInt8]] {
+        var names = [CChar](repeating: 0, count: 4096)
+        let length = unsafe flistxattr(number, &names, names.count)
+        if length <= 0 { return [:] }
+        var found: [String: [UInt8]] = [:]
+        for name in names[..<length].split(separator: 0) {
+            let name = ByteText.text(name.map { UInt8(bitPattern: $0) })
+            var value = [UInt8](repeating: 0, count: 64 << 10)
+            let size = unsafe fgetxattr(number, name.forC, &value, value.count)
+            if size >= 0 { found[name] = Array(value.prefix(size)) }
+        }
+        return found
     }
 
-    public static func setAccessList(_ number: Int32, _ value: [UInt8]?) {
+    /// Sets an attribute, or with nil takes it away; what can't be changed stays.
+    public static func setAttribute(_ number: Int32, _ name: String, _ value: [UInt8]?) {
         if let value {
-            _ = unsafe fsetxattr(number, list, value, value.count, 0)
-        } else {
-            _ = unsafe fremovexattr(number, list)
+            _ = unsafe fsetxattr(number, name.forC, value, value.count, 0)
+        } else if unsafe fremovexattr(number, name.forC) != 0, name == capabilities {
+            // Not everybody's to take away, but a change of the owner does it, also one to who it is.
+            _ = fchown(number, .max, .max)
         }
+    }
+
+    private static let capabilities = "security.capability"
+
+    /// What chattr(1) sets; 0 for none.
+    public static func flags(ofFile number: Int32) -> Int32 { sb_file_flags(number) }
+    public static func setFlags(ofFile number: Int32, _ flags: Int32) { _ = sb_set_file_flags(number, flags) }
+
+    /// Lets go of a lease that somebody took on the open file, by which others would wait for it.
+    public static func endLease(_ number: Int32) { sb_end_lease(number) }
+}
+
+/// How a terminal is set.
+public struct TerminalState {
+    private let number: Int32
+    private let settings: termios
+    private let isExclusive: Bool
+
+    /// nil where the descriptor is no terminal.
+    public init?(_ number: Int32) {
+        var settings = termios()
+        guard unsafe tcgetattr(number, &settings) == 0 else { return nil }
+        self.number = number
+        self.settings = settings
+        isExclusive = sb_is_exclusive(number) != 0
+    }
+
+    /// Sets it so again. In the background, the modes are whoever's who is in front.
+    public func restore() {
+        if !isExclusive, sb_is_exclusive(number) != 0 { _ = sb_share_terminal(number) }
+        var (before, now) = (settings, termios())
+        guard unsafe tcgetattr(number, &now) == 0, tcgetpgrp(number) == getpgrp() else { return }
+        let isSame = unsafe withUnsafeBytes(of: &before) { before in
+            unsafe withUnsafeBytes(of: &now) { now in unsafe before.elementsEqual(now) }
+        }
+        if !isSame { _ = unsafe tcsetattr(number, TCSANOW, &before) }
     }
 }

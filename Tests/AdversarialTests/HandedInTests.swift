@@ -72,6 +72,55 @@ struct HandedInTests {
         #expect(try after("./handed-in 0 list <file").file != Self.untouched)
     }
 
+    private static let attributes = """
+        python3 -c 'import os
+        print([(name, os.getxattr("file", name)) for name in sorted(os.listxattr("file"))])'
+        lsattr file 2>/dev/null | cut -d" " -f1; exit 0
+        """
+
+    /// Attributes, file capabilities and the flags of chattr(1); those that were there, too.
+    @Test(arguments: ["", "--id-map single", "--cap-add ALL --seccomp none"])
+    func aFileThatIsReadKeepsItsAttributes(_ options: String) throws {
+        let ways = "capabilities attribute no-attribute flags"
+        func made(_ run: String) throws -> (before: String, after: String) {
+            let outcome = try world.sh(
+                "rm -f file; echo x >file; python3 -c 'import os; os.setxattr(\"file\", \"user.kept\", b\"k\")'")
+            #expect(outcome.status == 0, "needs a file system with attributes in TMPDIR: \(outcome)")
+            let before = try world.sh(Self.attributes).output
+            let said = try world.sh(run)
+            #expect(said.status == 0, "\(said)")
+            return (before, try world.sh(Self.attributes).output)
+        }
+        let inside = try made("\"$SANDBOX\" run \(options) ./root handed-in 0 \(ways) <file")
+        #expect(inside.before == inside.after)
+        let outside = try made("./handed-in 0 \(ways) <file")
+        #expect(outside.before != outside.after)
+    }
+
+    /// Whoever opens a file to write to it waits for those who have a lease on it, for most of a minute.
+    @Test func noLeaseStaysOnAFile() throws {
+        let write = "timeout 2 sh -c 'echo more >>file' && echo open"
+        #expect(
+            try world.sh("echo x >file; exec 7<file; \"$SANDBOX\" run ./root handed-in 0 lease <&7; \(write)").output
+                == "open\n")
+        #expect(try world.sh("exec 7<file; ./handed-in 0 lease <&7; \(write)").output.isEmpty)
+    }
+
+    /// Who closes a file while a sandbox has it does not find it open again.
+    @Test(arguments: ["<file", ">file", "1<>file"])
+    func aFileThatWasClosedMeanwhileStaysClosed(_ redirection: String) throws {
+        let number = redirection == "<file" ? 0 : 1
+        let outcome = try world.sh(
+            """
+            mkdir -p sign; rm -f sign/*; echo x >file; chmod 644 file
+            "$SANDBOX" run --bind ./sign:/sign ./root \
+              sh -c 'handed-in \(number) chmod; : >/sign/in; until [ -e /sign/go ]; do sleep 0.02; done' \(redirection) 2>/dev/null &
+            until [ -e sign/in ]; do sleep 0.02; done
+            chmod 600 file; : >sign/go; wait; stat -c %a file
+            """)
+        #expect(outcome.output == "600\n", "\(outcome)")
+    }
+
     /// What scripts do with a log.
     @Test func aLogGetsAllThatIsSaid() throws {
         let script =

@@ -29,6 +29,25 @@ struct TerminalTests {
         #expect(unfiltered != "\(EPERM)" && !unfiltered.isEmpty, "\(unfiltered)")
     }
 
+    /// TIOCEXCL keeps all but root from opening a terminal; raw and without echo, a shell on it is of no use.
+    @Test func aTerminalIsAsItWas() throws {
+        try world.compile("terminal")
+        let python = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/programs/in-terminal.py"
+        func left(_ command: String) throws -> [String] {
+            try world.write(
+                "script",
+                """
+                before=$(stty -g); \(command)
+                [ "$(stty -g)" = "$before" ] && echo same || echo other; (exec 3</dev/tty) 2>/dev/null && echo open
+                """)
+            let outcome = try world.start("/usr/bin/python3", [python, "/bin/sh", "script"]).finish()
+            return outcome.output.split(whereSeparator: \.isNewline).map(String.init).filter { $0 != "0" }
+        }
+        let change = "sh -c 'terminal 0x540C; stty raw -echo'"
+        #expect(try left("\"$SANDBOX\" run ./root \(change)") == ["same", "open"])
+        #expect(try left("./terminal 0x540C; stty raw -echo") == ["other"])
+    }
+
     static let hostile = [
         "\u{1b}[31mred", "\u{1b}]0;title\u{7}", "x\nsandbox: forged", "\r\u{9b}2K", "a\u{202e}b", "\u{8}\u{8}",
     ]

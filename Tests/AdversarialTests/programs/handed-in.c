@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -30,6 +31,14 @@ int main(int count, char *words[]) {
             int file = open(path, O_WRONLY);
             result = file < 0 ? -1 : (int)pwrite(file, "XXXX", 4, 0);
         }
+        // capabilities(7), all of them: version 2 in the kernel's own form.
+        static const unsigned char all[20] = {1, 0, 0, 2, 255, 255, 255, 255};
+        if (!strcmp(words[i], "capabilities")) result = fsetxattr(number, "security.capability", all, sizeof all, 0);
+        if (!strcmp(words[i], "attribute")) result = fsetxattr(number, "user.evil", "x", 1, 0);
+        if (!strcmp(words[i], "no-attribute")) result = fremovexattr(number, "user.kept");
+        // FS_IOC_SETFLAGS of ioctl_iflags(2): no dump, synchronous.
+        if (!strcmp(words[i], "flags")) result = ioctl(number, _IOW('f', 2, long), &(int){0x48});
+        if (!strcmp(words[i], "lease")) result = fcntl(number, F_SETLEASE, F_RDLCK);
         dprintf(number == 2 ? 1 : 2, "%s %d\n", words[i], result < 0 ? errno : 0);
     }
 }
