@@ -19,6 +19,8 @@ public enum LaunchStage: Equatable, Sendable {
     case capabilities
     case landlock
     case filter
+    /// Handing over what the filter's questions come in by.
+    case observing
     /// execve(2) of the command.
     case command
 
@@ -35,6 +37,7 @@ public enum LaunchStage: Equatable, Sendable {
         case .capabilities: "capabilities"
         case .landlock: "landlock"
         case .filter: "filter"
+        case .observing: "observing"
         case .command: "command"
         }
     }
@@ -50,6 +53,7 @@ public enum LaunchStage: Equatable, Sendable {
         case "capabilities": self = .capabilities
         case "landlock": self = .landlock
         case "filter": self = .filter
+        case "observing": self = .observing
         case "command": self = .command
         default:
             guard let index = Int(word) else { return nil }
@@ -108,6 +112,7 @@ public struct LaunchFailure: Error, Equatable, Sendable {
         static let noDevice: Int32 = 19
         static let noSystemCall: Int32 = 38
         static let notSupported: Int32 = 95
+        static let tooManyReferences: Int32 = 109
     }
 
     /// What failed, on what, why, and what to do.
@@ -150,6 +155,18 @@ public struct LaunchFailure: Error, Equatable, Sendable {
                     Remedy("use a kernel with CONFIG_SECCOMP_FILTER; --seccomp none does without"))
             default: return Diagnosis("can't install the system call filter: \(reason)")
             }
+        case .observing:
+            let isFull = errno == Number.tooManyReferences
+            return Diagnosis(
+                "can't hear of what is refused (--report-denied): "
+                    + (isFull
+                        ? "programs of this user have as many descriptors on their way through sockets as their limit of open "
+                            + "files allows" : reason),
+                isFull
+                    ? Remedy(
+                        "end the program, or the sandbox, that sends them, or give up the report with --report-denied=false"
+                    )
+                    : Remedy("--report-denied=false does without"))
         case .command: return Diagnosis(commandMessage(plan, reason))
         }
     }
@@ -162,7 +179,7 @@ public struct LaunchFailure: Error, Equatable, Sendable {
         case .network: .pasta
         case .step(let index): plan.steps.indices.contains(index) ? plan.steps[index].need : .command
         case .keyring, .user, .workdir, .capabilities, .landlock: .rights
-        case .filter: .filter
+        case .filter, .observing: .filter
         case .command: .command
         }
     }

@@ -103,6 +103,8 @@ struct Child {
         } catch { throw LaunchFailure(.command, errno: error.rawValue) }
         do throws(Errno) {
             if launch.observer != nil { try ended.descriptor.send(descriptor: listener) }
+        } catch { throw LaunchFailure(.observing, errno: error.rawValue) }
+        do throws(Errno) {
             // The caller's standard descriptors are the command's; all others end here, the report pipe too.
             try Namespacing.closeStandardDescriptors()
             try Namespacing.closeDescriptors(keeping: [ended.raw])

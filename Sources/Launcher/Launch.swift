@@ -115,6 +115,8 @@ public struct Launch {
         } catch {
             Process.kill(child, Signal.kill)
             Self.collect(child)
+            // A child that has ended makes what the launcher does for it fail too: its own word is the cause.
+            try Self.awaitStart(failure.descriptor)
             throw error
         }
         if timeout != nil { Namespacing.preferShortTurns() }
