@@ -111,6 +111,16 @@ public struct Placeholder: Sendable, Equatable {
         } catch .noEntry {} catch .notEmpty {} catch .wouldBlock {}  // Gone, or in use: whoever uses it removes it.
     }
 
+    /// Removes it where it is now, if it is one still: the project may have been moved.
+    private func removed(_ held: SharedDescriptor, _ status: FileStatus) throws(Errno) -> Bool {
+        let place = try Files.linkTarget("/proc/self/fd/\(held.raw)")
+        let folder = String(Substring(place.utf8.dropLast(name.utf8.count + 1)))
+        let parent = try Descriptor.openWithoutLinks(folder.isEmpty ? "/" : folder, [.path, .directory])
+        guard try Self.isOne(name, in: parent), try parent.status(of: name).isSameFile(as: status) else { return false }
+        if status.kind == .directory { try parent.removeDirectory(name) } else { try parent.removeFile(name) }
+        return true
+    }
+
     /// Something was put there from outside while the command ran: it is an ordinary folder or file now.
     public func giveUp(_ held: SharedDescriptor) {
         do throws(Errno) {
@@ -118,6 +128,7 @@ public struct Placeholder: Sendable, Equatable {
             try held.descriptor.lock()
             let status = try held.descriptor.status()
             guard status.links > 0 else { return }
+            do throws(Errno) { if try removed(held, status) { return } } catch {}
             try held.descriptor.setMode(status.kind == .directory ? 0o755 : 0o644)
         } catch {}
     }

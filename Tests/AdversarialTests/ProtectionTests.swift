@@ -144,6 +144,21 @@ struct ProtectionTests {
         #expect(after == Self.withoutTimes(before))
     }
 
+    /// It is found where it is by then: the project may have been moved, and another put in its place.
+    @Test func nothingIsLeftInAProjectThatWasMoved() throws {
+        let before = try Self.withoutTimes(world.fingerprint("project"))
+        let outcome = try world.sh(
+            """
+            mkdir sign; cd project
+            "$SANDBOX" run --profile ci --bind ../sign:/sign host sh -c ': >/sign/in; until [ -e /sign/go ]; do sleep 0.05; done' &
+            cd ..; until [ -e sign/in ]; do sleep 0.02; done
+            [ -d project/.envrc ] && echo stood
+            mv project moved; mkdir project; : >sign/go; wait
+            """)
+        #expect(outcome.output == "stood\n", "\(outcome)")
+        #expect(try Self.withoutTimes(world.fingerprint("moved")) == before)
+    }
+
     /// When the one that tidies up was killed too, the next start does it.
     @Test func theNextStartTakesAwayWhatWasLeft() throws {
         let before = try Self.withoutTimes(world.fingerprint("project"))
