@@ -39,7 +39,8 @@ public final class ArchiveOutput {
                 throw .isDirectory
             }
             let opened = SharedDescriptor(try Descriptor.open(String(folder), [.path, .directory]))
-            let aside = try AsideFile(in: opened)
+            // One that was closed to others stays so.
+            let aside = try AsideFile(in: opened, mode: target.map { $0.permissions & 0o666 } ?? 0o644)
             (self.aside, self.place, file) = (aside, place, aside.file)
         } catch { throw .writing(path, error) }
     }

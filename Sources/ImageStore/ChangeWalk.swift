@@ -29,6 +29,8 @@ struct ChangeWalk {
     private(set) var found: [Change] = []
     /// Folders that were not looked into, because no name beneath them could be opened.
     private(set) var unread: [TreePath] = []
+    /// Folders that are another user's, and closed.
+    private(set) var closed: [TreePath] = []
     private let upper: SharedDescriptor
     private let roots: [Root]
     private var waiting: [(path: TreePath, lowers: [Place])]
@@ -45,6 +47,8 @@ struct ChangeWalk {
             do throws(Errno) {
                 let folder = SharedDescriptor(try upper.descriptor.open(beneath: path, [.readOnly, .directory]))
                 try visit(folder, lowers: lowers, path)
+            } catch .access where !path.isRoot {
+                closed.append(path)
             } catch {
                 // The sandbox may be running: what is gone since is no change any more.
                 guard [.noEntry, .notDirectory, .loop].contains(error), !path.isRoot else { throw error }
@@ -101,7 +105,12 @@ struct ChangeWalk {
             note(.added, path, status)
         }
         let folder = try parent.descriptor.open(name, [.path, .directory])
-        if try folder.isOpaque() {
+        let isOpaque: Bool
+        do throws(Errno) { isOpaque = try folder.isOpaque() } catch .access {
+            closed.append(path)
+            return
+        }
+        if isOpaque {
             let kept = Set(try folder.fileNames())
             try noteHidden(below.folders, path, kept: kept)
         }

@@ -60,12 +60,17 @@ public struct ChangedTree: Sendable {
 
     /// All changes, by path. Folders that only hold changes are not changes; a file that was copied up and is as it
     /// was is none either.
-    /// - Parameter unread: told of the folders whose paths are so long that nothing in them can be named.
+    /// - Parameters:
+    ///   - unread: told of the folders whose paths are so long that nothing in them can be named.
+    ///   - closed: told of those that are another user's, who lets nobody see what is in them.
     /// - Throws: `.lowerGone` where a layer has been moved away, `.system` where the upper can't be read.
-    public func changes(unread: ([TreePath]) -> Void = { _ in }) throws(ImageStoreError) -> [Change] {
+    public func changes(
+        unread: ([TreePath]) -> Void = { _ in }, closed: ([TreePath]) -> Void = { _ in }
+    ) throws(ImageStoreError) -> [Change] {
         var walk = ChangeWalk(upper: try opened(upper), lowers: try opened(lowers))
         do throws(Errno) { try walk.run() } catch { throw .system("read the changes in", upper, error) }
         if !walk.unread.isEmpty { unread(walk.unread) }
+        if !walk.closed.isEmpty { closed(walk.closed) }
         return walk.found.sorted { $0.path < $1.path }
     }
 

@@ -33,13 +33,11 @@ struct AccountHomes {
         return given.compactMap { home in
             guard HostView.isPerson(home.uid) || HostView.isShown(home.path) else { return nil }
             let parent = HostView.parent(home.path)
-            let folder = parents[parent] ?? HostTree.canonical(parent) ?? ""
+            let folder = parents[parent] ?? HostTree.believedCanonical(parent, of: caller) ?? ""
             parents[parent] = folder
             guard !folder.isEmpty, let name = PathNames.of(home.path).last else { return nil }
             let path = (folder == "/" ? "" : folder) + "/" + name
-            guard let kind = HostTree.kind(path) else { return nil }
-            if kind == .symlink { return HostTree.canonical(path).map { AccountHome(uid: home.uid, path: $0) } }
-            return AccountHome(uid: home.uid, path: path)
+            return HostTree.believedCanonical(path, of: caller).map { AccountHome(uid: home.uid, path: $0) }
         }
     }
 
@@ -54,6 +52,21 @@ enum HostTree {
     /// Without links; nil where there is nothing to see, and then nothing to hide.
     static func canonical(_ path: String) -> String? {
         do throws(Errno) { return try Files.canonical(path) } catch { return nil }
+    }
+
+    /// The same by way of links that are root's or this user's: another's could lead to what all need. Nothing is asked of
+    /// folders, for one may be a file system of somebody's who does not answer.
+    static func believedCanonical(_ path: String, of user: UInt32) -> String? {
+        var walk = PathWalk(path)
+        while walk.next() {
+            do throws(Errno) {
+                let target = try Files.linkTarget(walk.place)
+                let owner = try FileStatus.ofLink(walk.place).owner
+                guard owner == 0 || owner == user || Ownership.mayBeHostRoot(owner) else { return nil }
+                try walk.follow(target)
+            } catch .invalid { continue } catch { return nil }  // EINVAL: no link.
+        }
+        return walk.isRoot ? "/" : walk.place
     }
 
     static func kind(_ path: String) -> FileKind? {

@@ -115,6 +115,7 @@ private struct Resolution {
         if link.owner != Process.effectiveUser, link.owner != 0, !Ownership.mayBeHostRoot(link.owner) {
             throw .anothersLink
         }
+        if MadeUpFiles.author(device: link.device, user: Process.effectiveUser) != nil { throw .anothersLink }
         let above = try FileStatus.ofLink(folder.isEmpty ? "/" : folder)
         let isShared = above.permissions & 0o1002 == 0o1002
         if isShared, link.owner != above.owner, link.owner != Process.effectiveUser { throw .anothersLink }

@@ -28,6 +28,8 @@ public struct Ownership: Sendable {
     public let user: UInt32
     /// Folders found good.
     private var good: [String] = []
+    /// File systems whose word on owners and modes counts.
+    private var goodDevices: [UInt64] = []
     private var accounts: GroupAccounts
 
     public init(user: UInt32 = Process.effectiveUser) {
@@ -125,6 +127,12 @@ public struct Ownership: Sendable {
     }
 
     private mutating func fault(of status: FileStatus, at place: String, onTheWay: Bool) -> String? {
+        if !goodDevices.contains(status.device) {
+            if let other = MadeUpFiles.author(device: status.device, user: user) {
+                return "is on a file system of user \(other)'s, who says what is in it and whose it is"
+            }
+            goodDevices.append(status.device)
+        }
         if status.owner != user, status.owner != 0, !(onTheWay && Self.mayBeHostRoot(status.owner)) {
             return "belongs to user \(status.owner)"
         }
@@ -142,10 +150,31 @@ extension Ownership {
     /// In a user namespace without the host's root, its folders show the id that stands for all that have none here
     /// (user_namespaces(7), "Unmapped user and group IDs"): `/` and `/home` among them, where `sandbox` runs inside
     /// another sandbox.
-    static func mayBeHostRoot(_ owner: UInt32) -> Bool {
+    public static func mayBeHostRoot(_ owner: UInt32) -> Bool {
         guard owner == 65534, let map = Files.text("/proc/self/uid_map") else { return false }
         let counts = map.split(separator: "\n").map { line in UInt64(line.split(separator: " ").last ?? "") ?? 0 }
         return counts.reduce(0, +) < UInt64(UInt32.max)
+    }
+}
+
+/// File systems that a program of some user's makes up (fuse(4)): also who owns what is in them.
+enum MadeUpFiles {
+    /// Who mounted the file system with this device; nil where that is this user or root, or it is the kernel's.
+    static func author(device: UInt64, user: UInt32) -> UInt32? {
+        // Those that are mounted by others than root have no device of their own: the number is made up too.
+        let (major, minor) = ((device >> 8) & 0xfff | (device >> 32) & ~0xfff, device & 0xff | (device >> 12) & ~0xff)
+        guard major == 0, let mounts = Files.text("/proc/self/mountinfo") else { return nil }
+        for line in mounts.utf8.split(separator: UInt8(ascii: "\n")) {
+            // proc_pid_mountinfo(5): the third field is the device; behind the dash come type, source and options.
+            let fields = Substring(line).split(separator: " ")
+            guard fields.count > 9, fields[2] == "\(major):\(minor)",
+                let dash = fields.firstIndex(of: "-"), dash + 3 < fields.count, fields[dash + 1].hasPrefix("fuse")
+            else { continue }
+            let option = fields[dash + 3].split(separator: ",").first { $0.hasPrefix("user_id=") }
+            let author = option.flatMap { UInt32($0.dropFirst(8)) } ?? 0
+            return author == user || author == 0 ? nil : author
+        }
+        return nil
     }
 }
 

@@ -128,8 +128,11 @@ private struct ProfileTarget: ~Copyable {
     func write(_ text: String) throws(LearnError) {
         let beside = ".\(name).\(Process.id).new"
         do throws(Errno) {
+            var mode: UInt32 = 0o644
+            // One that was closed to others stays so.
+            do throws(Errno) { mode = try folder.status(of: name).permissions & 0o666 } catch .noEntry {}
             let file = try folder.open(
-                beside, [.writeOnly, .create, .exclusive], mode: 0o644, resolve: [.beneath, .noSymlinks])
+                beside, [.writeOnly, .create, .exclusive], mode: mode, resolve: [.beneath, .noSymlinks])
             try file.write(Array(text.utf8))
             try folder.rename(beside, to: name)
         } catch {

@@ -54,13 +54,20 @@ struct DiffCommand: ParsableCommand {
         let places = try Surroundings().places
         let isPath = subject.contains("/") || !Policy.isSandboxName(subject)
         let tree = try ChangedTree.find(isPath ? checkedPath(subject, places) : subject, places)
-        let changes = try tree.changes { tooDeep = $0.count }
+        var closed: [TreePath] = []
+        let changes = try tree.changes(unread: { tooDeep = $0.count }, closed: { closed = $0 })
         try show(changes)
+        if let first = closed.first {
+            let others = closed.count > 1 ? " and in \(closed.count - 1) other folders" : ""
+            Invocation.say(
+                "what is in \(quoted("/" + String(decoding: first.bytes, as: UTF8.self)))\(others) is not listed: another user has closed it"
+            )
+        }
         if tooDeep > 0 {
             Invocation.say(
                 "what is in \(tooDeep) folders is not listed: their paths have \(TreePath.longest) bytes and more")
-            throw ExitCode(1)
         }
+        if tooDeep > 0 || !closed.isEmpty { throw ExitCode(1) }
     }
 
     private func show(_ changes: [Change]) throws {

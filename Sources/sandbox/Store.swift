@@ -20,9 +20,19 @@ struct Store {
         case .image(let reference, let digests):
             let name = reference.description
             let folders = digests.map { places.layer($0, mode) }
+            try closeLayers()
             try lease.hold(folders) { try manage.run(["__unpack", name, mode.rawValue] + (try Root.limit(settings))) }
             return .image(name: name, layers: folders)
         }
+    }
+
+    /// An image may leave its top folder open to all: only the folder above keeps others out.
+    private func closeLayers() throws {
+        do throws(Errno) {
+            let status = try FileStatus.ofLink(places.layers)
+            if status.owner == Process.effectiveUser, status.permissions & 0o077 == 0 { return }
+        } catch .noEntry { return } catch { throw RunError("can't look at \(quoted(places.layers)): \(error)") }
+        try Upper.closedFolder(places.layers)
     }
 
     /// Layers over the image: folders as they are, archives unpacked once.

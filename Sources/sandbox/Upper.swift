@@ -74,7 +74,7 @@ struct Upper {
                 "a sandbox named \(quoted(name)) is kept already: `sandbox start \(name)` goes on with it, "
                     + "`sandbox rm \(name)` removes it")
         }
-        try Files.makeDirectories(folder)
+        try closedFolder(folder)
         let lock = try locked(
             SharedDescriptor(try .open(folder + "/lock", [.readWrite, .create, .noFollow], mode: 0o600)), name)
         // `rm` may have removed the folder between opening and locking.
@@ -103,13 +103,19 @@ struct Upper {
         RunError("\(quoted(what)) is in use by another sandbox; wait for it to end, or choose another")
     }
 
-    /// A folder of this program's own, closed to others: who could open what is in it could lock that as well.
-    private static func closedFolder(_ path: String) throws {
+    /// A folder of this program's own, closed to others: who could open what is in it could lock that as well, and change
+    /// what an image or a command leaves open to all.
+    static func closedFolder(_ path: String) throws {
         try Files.makeDirectories(path)
         let folder = try Descriptor.open(path, [.readOnly, .directory, .noFollow])
         let status = try folder.status()
         guard status.owner == Process.effectiveUser else {
             throw RunError("the folder \(quoted(path)) belongs to user \(status.owner); remove it, it is made anew")
+        }
+        if status.permissions & 0o022 != 0 {
+            throw RunError(
+                "the folder \(quoted(path)) can be written by others, who may have put anything in it for you to run; "
+                    + "remove it, or if you know that nobody has, say `chmod 700` on it")
         }
         if status.permissions & 0o077 != 0 { try folder.setMode(0o700) }
     }

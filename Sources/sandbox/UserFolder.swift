@@ -109,6 +109,12 @@ struct UserFolder {
         } catch {
             guard error == .notDirectory || error == .loop else { throw error }
         }
+        let (owner, outer) = (try above.status(of: name).owner, try above.status())
+        if owner != Process.effectiveUser, outer.owner != Process.effectiveUser, outer.permissions & 0o1000 != 0 {
+            throw RunError(
+                "\(what) needs \(quoted(place)) beside it, which user \(owner) has made and only they can remove; choose "
+                    + "another folder")
+        }
         throw RunError("\(quoted(place)) is not a folder of yours alone; remove it, it is made anew")
     }
 }

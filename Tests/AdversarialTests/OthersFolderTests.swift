@@ -1,6 +1,7 @@
 // Folders for changes that somebody else has a hand in, and records and locks that others could write or hold.
 
 import Foundation
+import LinuxSystem
 import TestWorld
 import Testing
 
@@ -141,5 +142,79 @@ struct OthersFolderTests {
         }
         #expect(try world.run(["--upper", "./mine/up"], "true").status == 0)
         #expect(try world.sh("ls home/.local/share/sandbox/uppers | wc -l").output == "1\n")
+    }
+
+    /// An image may leave its top folder open to all; only the folder above keeps others out of it.
+    @Test func anOpenFolderOfLayersIsNotBelieved() throws {
+        try world.sh("tar -C root --owner=0 --group=0 -cf root.tar .")
+        #expect(try world.sandbox(["import", "root.tar", "x:1"]).status == 0)
+        let data = "home/.local/share/sandbox/"
+        func run(_ words: [String]) throws -> Outcome { try world.sandbox(words) }
+        #expect(try run(["run", "x:1", "true"]).status == 0)
+        try world.sh("chmod 777 \(data)layers")
+        let outcome = try run(["run", "x:1", "true"])
+        #expect(
+            outcome.status == 125 && outcome.saysOneLineAtMost && outcome.errors.contains("chmod 700"), "\(outcome)")
+        // Only open to look into: it is closed.
+        try world.sh("chmod 755 \(data)layers")
+        #expect(try run(["run", "--name", "box", "x:1", "true"]).status == 0)
+        #expect(try world.sh("stat -c %a \(data)layers").output == "700\n")
+        try world.sh("chmod 777 \(data)sandboxes/box")
+        #expect(try run(["start", "box", "true"]).status == 125)
+        try world.sh("chmod 755 \(data)sandboxes/box")
+        #expect(try run(["start", "box", "true"]).status == 0)
+        #expect(try world.sh("stat -c %a \(data)sandboxes/box").output == "700\n")
+    }
+
+    /// In a sticky folder of root's nobody can remove what somebody else has made there first.
+    @Test(.enabled(if: OthersFolderTests.isShared("/tmp"), "needs a /tmp of root's that all share"))
+    func aWorkFolderOfSomebodyElsesIsNamed() throws {
+        let upper = "/tmp/" + String(world.folder.split(separator: "/").last ?? "") + "-up"
+        let state = upper.replacingOccurrences(of: "/tmp/", with: "/tmp/.") + ".sandbox"
+        try world.sh("mkdir \(state); unshare --map-auto --map-root-user chown 1000 \(state)")
+        let outcome = try world.run(["--upper", upper], "true")
+        try world.sh("rmdir \(upper); unshare --map-auto --map-root-user rmdir \(state)")
+        #expect(outcome.status == 125 && outcome.errors.contains("choose another folder"), "\(outcome)")
+        #expect(outcome.saysOneLineAtMost && !outcome.errors.contains("it is made anew"), "\(outcome)")
+    }
+
+    private static func isShared(_ path: String) -> Bool {
+        do {
+            let status = try FileStatus.of(path)
+            return status.owner == 0 && status.permissions & 0o1002 == 0o1002 && LinuxSystem.Process.effectiveUser != 0
+        } catch { return false }
+    }
+
+    /// What is written over an archive of the user's is no more open than that was.
+    @Test func anArchiveThatWasClosedStaysSo() throws {
+        try world.sh(
+            "tar -C root --owner=0 --group=0 -cf root.tar .; touch a b c new.toml; chmod 600 a b new.toml; rm c")
+        #expect(try world.sandbox(["import", "root.tar", "x:1"]).status == 0)
+        for words in [["export", "-o", "a", "x:1"], ["save", "-o", "b", "x:1"], ["save", "-o", "c", "x:1"]] {
+            let outcome = try world.sandbox(words)
+            #expect(outcome.status == 0, "\(outcome)")
+        }
+        let learned = try world.sandbox(["profile", "learn", "--force", "-o", "./new.toml", "./root", "true"])
+        #expect(learned.status == 0, "\(learned)")
+        #expect(try world.sh("umask 022; stat -c %a a b new.toml c").lines == ["600", "600", "600", "644"])
+    }
+
+    /// A file system of another user's says of every file that it is whose one likes.
+    @Test(.enabled(if: FileManager.default.isWritableFile(atPath: "/dev/fuse"), "needs /dev/fuse"))
+    func aFileSystemOfAnotherUsersIsNotBelieved() throws {
+        let server = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/programs/made-up-files.py"
+        func run(_ author: Int) throws -> Outcome {
+            try world.sh(
+                """
+                mkdir -p made; timeout 60 unshare --map-auto --map-root-user -m bash -c '
+                  python3 \(server) made \(author) p.toml "hostname = \\"made-up\\"" & server=$!
+                  until [ "$(stat -f -c %T made)" = fuseblk ]; do kill -0 $server || exit 9; sleep 0.05; done
+                  "$SANDBOX" run --profile ./made/p.toml ./root hostname; echo $?; kill $server'
+                """)
+        }
+        let own = try run(0)
+        #expect(own.lines == ["made-up", "0"], "\(own)")
+        let others = try run(1)
+        #expect(others.lines == ["125"] && others.errors.contains("file system of user 1"), "\(others)")
     }
 }
