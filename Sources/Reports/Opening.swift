@@ -61,7 +61,7 @@ public struct Openings: Sendable {
         case .network:
             switch value {
             case "none": return nil
-            case "user": return (.high, "reaches whatever this machine reaches, but what listens on its loopback")
+            case "user": return (.high, "reaches whatever this machine reaches, but the machine itself")
             default:
                 return (.high, "reaches whatever this machine reaches, and services that listen on this machine alone")
             }
@@ -88,7 +88,9 @@ public struct Openings: Sendable {
             return value == "none" || value.hasPrefix("!")
                 ? (.medium, "changes what programs outside run later, which was shown read-only before")
                 : (.low, "commits to the repository that a linked work tree belongs to")
-        case .landlock: return (.medium, "has the mounts alone to hold it, where Landlock's rules are not asked for")
+        case .landlock:
+            return value == "required"
+                ? nil : (.medium, "has the mounts alone to hold it, where Landlock's rules are not asked for")
         case .env: return variable(value)
         case .envFile: return (isPrivate(leads(value)) ? .medium : .low, "is told the variables of this file")
         case .entrypoint: return (.low, "runs this program, and hands it the words of the command")
