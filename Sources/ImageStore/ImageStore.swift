@@ -103,7 +103,7 @@ public struct ImageStore: Sendable {
     ) throws -> String {
         let blob = places.blob(layer.blob)
         return try writing.making(in: places.layers) { tree in
-            let sums = try unpack(try Self.open(blob), blob, keptAt: nil, into: tree, mode, budget: budget) { _ in }
+            let sums = try receive(try Self.open(blob), blob, keptAt: nil, into: tree, mode, budget: budget) { _ in }
             guard sums.content == layer.content else { throw ImageStoreError.changedBlob(blob) }
             try writing.flush()
             return tree

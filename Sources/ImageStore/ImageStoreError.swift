@@ -7,14 +7,12 @@ public import SandboxPolicy
 /// Why one entry of an archive can't be laid out.
 public enum EntryFault: Error, Equatable, Sendable {
     case nameless
-    case absolute
     case climbsOut
     case tooLong
     case throughLink([UInt8])
     case throughFile([UInt8])
     case linkOutside([UInt8])
     case linkMissing([UInt8])
-    case linkThroughLink([UInt8])
     case linkToFolder([UInt8])
     case owner(Int64, Int64)
     case badWhiteout
@@ -25,18 +23,17 @@ extension EntryFault: CustomStringConvertible {
     public var description: String {
         switch self {
         case .nameless: "has no name that a file can have"
-        case .absolute: "has an absolute name"
         case .climbsOut: "climbs out of the root with .."
         case .tooLong: "has a name of more than 4095 bytes, which no program could open"
-        case .throughLink(let link): "leads through the symbolic link \(shownQuoted(link))"
+        case .throughLink(let link): "leads through the symbolic link \(shownQuoted(link)), out of the root"
         case .throughFile(let file): "leads through \(shownQuoted(file)), which is not a folder"
         case .linkOutside(let target): "is a hard link to \(shownQuoted(target)), outside of the root"
         case .linkMissing(let target):
             "is a hard link to \(shownQuoted(target)), which the archive has not laid before it"
-        case .linkThroughLink(let target): "is a hard link to \(shownQuoted(target)), through a symbolic link"
         case .linkToFolder(let target): "is a hard link to \(shownQuoted(target)), which is a folder"
         case .owner(let user, let group):
-            "belongs to user \(user) and group \(group), beyond the subordinate ids of this account"
+            "belongs to user \(user) and group \(group), beyond the subordinate ids of this account; `--id-map single` "
+                + "takes it without owners"
         case .badWhiteout: "is a white-out of nothing"
         case .system(let action, let errno): "can't be \(action): \(errno)"
         }

@@ -50,21 +50,91 @@ struct OpenFolders {
     /// The group that new files of `current` may inherit.
     var currentGroup: UInt32 { (levels.last?.state ?? rootState).group }
 
-    /// Goes to the folder at `path`, making those on the way that are missing.
+    /// Goes to the folder at `path`, making those on the way that are missing. A link of this tree on the way leads to
+    /// where it would with the tree as the root.
     mutating func enter(_ path: ArraySlice<FileName>) throws(EntryFault) {
-        var shared = 0
+        var path = path
+        for _ in 0..<Self.mostLinks {
+            guard let place = try enterAsFarAs(path) else { return }
+            path = try Self.following(link(path[place], in: current), path[..<place], path[(place + 1)...])[...]
+        }
+        throw .throughLink(TreePath(Array(path)).bytes)
+    }
+
+    /// - Returns: the place of a link on the way, which was not entered.
+    private mutating func enterAsFarAs(_ path: ArraySlice<FileName>) throws(EntryFault) -> Int? {
+        var shared = path.startIndex
         for (level, name) in zip(levels, path) {
             if level.name != name { break }
             shared += 1
         }
-        try leave(to: shared)
-        for name in path.dropFirst(shared) {
-            do throws(Errno) { try enter(name) } catch .loop {
-                throw .throughLink(bytes(below: name))
-            } catch .notDirectory {
+        try leave(to: shared - path.startIndex)
+        for place in shared..<path.endIndex {
+            let name = path[place]
+            do throws(Errno) { try enter(name) } catch .loop { return place } catch .notDirectory {
                 throw .throughFile(bytes(below: name))
             } catch { throw .system("entered", error) }
         }
+        return nil
+    }
+
+    /// The folder at `path`, as `enter` would find it, without going there.
+    mutating func place(of path: [FileName]) throws(Errno) -> SharedDescriptor {
+        var path = path
+        for _ in 0..<Self.mostLinks {
+            do throws(Errno) {
+                return SharedDescriptor(try root.descriptor.open(beneath: TreePath(path), [.path, .directory]))
+            } catch .loop {
+                path = try withoutFirstLink(path)
+            }
+        }
+        throw .loop
+    }
+
+    private mutating func withoutFirstLink(_ path: [FileName]) throws(Errno) -> [FileName] {
+        var folder = root
+        opened += path.count
+        for (place, name) in path.enumerated() {
+            guard let status = try folder.descriptor.status(of: name) else { throw .noEntry }
+            if status.kind == .symlink {
+                do throws(EntryFault) {
+                    return try Self.following(link(name, in: folder), path[..<place], path[(place + 1)...])
+                } catch { throw .loop }
+            }
+            folder = SharedDescriptor(try folder.descriptor.open(name, [.path, .directory]))
+        }
+        throw .loop
+    }
+
+    /// As many as the kernel follows on one way (path_resolution(7)).
+    private static let mostLinks = 40
+
+    private func link(_ name: FileName, in folder: SharedDescriptor) throws(EntryFault) -> [UInt8] {
+        do throws(Errno) { return try folder.descriptor.linkTarget(of: name) } catch { throw .system("read", error) }
+    }
+
+    private static func following(
+        _ target: [UInt8], _ above: ArraySlice<FileName>, _ below: ArraySlice<FileName>
+    ) throws(EntryFault) -> [FileName] {
+        do throws(EntryFault) { return try way(target, from: Array(above)) + below } catch .climbsOut {
+            throw .throughLink(TreePath(Array(above)).bytes + [UInt8(ascii: "/")] + target)
+        }
+    }
+
+    /// The names on the way to `path` from the folder `start`, step by step, `..` as one back. Only what starts with a
+    /// slash stays at the root when it goes up there.
+    static func way(_ path: [UInt8], from start: [FileName]) throws(EntryFault) -> [FileName] {
+        let isAbsolute = path.first == UInt8(ascii: "/")
+        var names = isAbsolute ? [] : start
+        for part in path.split(separator: UInt8(ascii: "/")) where part != [UInt8(ascii: ".")] {
+            if part == [UInt8(ascii: "."), UInt8(ascii: ".")] {
+                if names.popLast() == nil, !isAbsolute { throw .climbsOut }
+                continue
+            }
+            guard let name = FileName(part) else { throw .nameless }
+            names.append(name)
+        }
+        return names
     }
 
     /// Makes `name` a folder of the current one where it is none, replacing a file of that name, and goes there. A new

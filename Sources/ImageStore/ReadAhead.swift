@@ -87,7 +87,7 @@ final class ReadAhead: @unchecked Sendable {
         var index = 0
         free.wait()
         guard let compression = input.compression() else { throw input.failure ?? .stopped }
-        if input.size == 0 { throw .empty }
+        if input.size == 0, !isLayer { throw .empty }
         if !compression.isOfLayers {
             if isLayer { throw .damaged("it is compressed in a way that layers of images are not") }
             input.keepsNothing()

@@ -11,16 +11,16 @@ import SandboxPolicy
 /// set-id bits, which then mean ids that belong to the sandbox alone. White-outs take the form that overlayfs reads.
 struct Unpacker {
     private let mode: IdentityMode
-    private let root: SharedDescriptor
     private var folders: OpenFolders
     /// Bits that a new file does not get.
     private let mask = Process.fileModeMask
     /// What a new file belongs to.
     private let owner: (user: UInt32, group: UInt32) = (Process.effectiveUser, Process.effectiveGroup)
+    /// Hashes of the names that were not laid, because nobody could use them: a hard link to one is left out, too.
+    private var leftOut: Set<Int> = []
 
     /// - Parameter root: an empty folder.
     init(root: SharedDescriptor, mode: IdentityMode) throws(Errno) {
-        self.root = root
         self.mode = mode
         folders = try OpenFolders(root: root)
     }
@@ -30,8 +30,11 @@ struct Unpacker {
     mutating func lay(
         _ entry: TarEntry, content: (borrowing Descriptor) -> TarReader.Failure?
     ) throws(EntryFault) {
-        if entry.kind == .unwanted { return }
         let path = try Self.names(of: entry.name)
+        if entry.kind == .unwanted {
+            leftOut.insert(path.hashValue)
+            return
+        }
         guard let name = path.last else {
             guard entry.kind == .directory else { throw .nameless }
             try folders.enter([])
@@ -64,16 +67,10 @@ struct Unpacker {
 
     // MARK: Names
 
+    /// The way from the root of the tree, which is what a leading slash stands for.
     private static func names(of bytes: [UInt8]) throws(EntryFault) -> [FileName] {
-        if bytes.first == UInt8(ascii: "/") { throw .absolute }
         if bytes.count > 4095 { throw .tooLong }
-        var names: [FileName] = []
-        for part in bytes.split(separator: UInt8(ascii: "/")) where part != [UInt8(ascii: ".")] {
-            if part == [UInt8(ascii: "."), UInt8(ascii: ".")] { throw .climbsOut }
-            guard let name = FileName(part) else { throw .nameless }
-            names.append(name)
-        }
-        return names
+        return try OpenFolders.way(bytes, from: [])
     }
 
     // MARK: Kinds
@@ -151,9 +148,7 @@ struct Unpacker {
             let folder = folders.current
             let from =
                 target.dropLast() == path.dropLast()
-                ? folder
-                : SharedDescriptor(
-                    try root.descriptor.open(beneath: TreePath(Array(target.dropLast())), [.path, .directory]))
+                ? folder : try folders.place(of: Array(target.dropLast()))
             try making(name) { () throws(Errno) in
                 do throws(Errno) {
                     try folder.descriptor.makeHardLink(name, to: targetName, in: from.descriptor)
@@ -167,8 +162,12 @@ struct Unpacker {
                 }
             }
         } catch .loop {
-            throw .linkThroughLink(bytes)
+            throw .linkOutside(bytes)
         } catch .noEntry {
+            if leftOut.contains(target.hashValue) {
+                leftOut.insert(path.hashValue)
+                return
+            }
             throw .linkMissing(bytes)
         } catch .notDirectory {
             throw .linkMissing(bytes)

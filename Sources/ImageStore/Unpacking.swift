@@ -38,7 +38,7 @@ extension ImageStore {
             source.budget = budget
             (source.isKept, source.isLaid) = (blob != nil, tree != nil)
         } catch { throw .writing("write to", places.data, error) }
-        if var laying = unpacker { try layEntries(of: source, name, by: &laying) }
+        if var laying = unpacker { try layEntries(of: source, name, isLayer, by: &laying) }
         guard let sums = source.finish() else { throw failure(of: source, name, otherwise: .notTar(name)) }
         return sums
     }
@@ -47,14 +47,13 @@ extension ImageStore {
     private static let entryCost: Int64 = 4096
 
     private func layEntries(
-        of source: ArchiveSource, _ name: String, by unpacker: inout Unpacker
+        of source: ArchiveSource, _ name: String, _ isLayer: Bool, by unpacker: inout Unpacker
     ) throws(ImageStoreError) {
         let reader = TarReader(source)
         var entries = 0
         var size: Int64 = 0
         do throws(TarReader.Failure) {
-            try reader.open()
-            while let entry = try reader.next(isFirst: entries == 0) {
+            while let entry = try next(of: reader, isFirst: entries == 0, isLayer, source) {
                 entries += 1
                 // Holes cost no bytes of the archive, but of everybody who reads the file.
                 size += min(max(entry.size, 0), limits.bytes + 1)
@@ -64,15 +63,26 @@ extension ImageStore {
                 if entries > limits.entries || unpacker.foldersOpened / 16 > limits.entries { throw .tooManyEntries }
                 try lay(entry, unpacker: &unpacker, reader, name)
             }
-            if entries == 0 { throw .noEntries }
-            // Cut off between two entries, all that is there reads well: only the mark of the end is missing.
-            let end = reader.endOfEntries
-            while source.size < end + 512 {
+            if entries == 0, !isLayer { throw .noEntries }
+            // Cut off between two entries, all that is there reads well: only the mark of the end is missing. A layer's
+            // digest says whether it is whole, and some builders write no mark.
+            let end = isLayer ? 0 : reader.endOfEntries + 512
+            while source.size < end {
                 guard let bytes = source.next() else { throw .source }
                 if bytes.isEmpty { throw .damaged("it ends before its end mark") }
             }
             do throws(EntryFault) { try unpacker.finish() } catch { throw .entry([], error) }
         } catch { throw storeError(error, source, name) }
+    }
+
+    /// The next entry. A layer may have none, and then also no bytes at all.
+    private func next(
+        of reader: TarReader, isFirst: Bool, _ isLayer: Bool, _ source: ArchiveSource
+    ) throws(TarReader.Failure) -> TarEntry? {
+        do throws(TarReader.Failure) {
+            if isFirst { try reader.open() }
+            return try reader.next(isFirst: isFirst)
+        } catch .notTar where isLayer && source.size == 0 && source.failure == nil { return nil }
     }
 
     private func lay(

@@ -32,34 +32,30 @@ struct BadArchiveTests {
     static let cases = [
         Case("two dots", "../x", .climbsOut) { $0.file("../x", "") },
         Case("two dots inside", "a/../../x", .climbsOut) { $0.file("a/../../x", "") },
-        Case("two dots at the end", "a/..", .climbsOut) { $0.symlink("a/..", to: "x") },
-        Case("an absolute name", "/etc/x", .absolute) { $0.file("/etc/x", "") },
-        Case("through an absolute link", "l/x", .throughLink(bytes("l"))) {
-            $0.symlink("l", to: "/tmp")
-            $0.file("l/x", "")
-        },
-        Case("through a relative link", "a/l/b/x", .throughLink(bytes("a/l"))) {
+        Case("two dots at the end", "a/..", .nameless) { $0.symlink("a/..", to: "x") },
+        Case("through a link that leads out", "a/l/b/x", .throughLink(bytes("a/../.."))) {
             $0.symlink("a/l", to: "../..")
             $0.file("a/l/b/x", "")
         },
-        Case("through a link that stays inside", "l/x", .throughLink(bytes("l"))) {
-            $0.folder("a")
-            $0.symlink("l", to: "a")
-            $0.file("l/x", "")
-        },
-        Case("a white-out through a link", "l/.wh.x", .throughLink(bytes("l"))) {
-            $0.symlink("l", to: "/tmp")
+        Case("a white-out through a link that leads out", "l/.wh.x", .throughLink(bytes("/.."))) {
+            $0.symlink("l", to: "..")
             $0.file("l/.wh.x", "")
+        },
+        Case("through a link to itself", "l/x", .throughLink(bytes("l"))) {
+            $0.symlink("l", to: "l")
+            $0.file("l/x", "")
         },
         Case("through a file", "f/x", .throughFile(bytes("f"))) {
             $0.file("f", "")
             $0.file("f/x", "")
         },
         Case("a hard link above", "h", .linkOutside(bytes("../x"))) { $0.hardLink("h", to: "../x") },
-        Case("an absolute hard link", "h", .linkOutside(bytes("/etc/passwd"))) { $0.hardLink("h", to: "/etc/passwd") },
-        Case("a hard link through a link", "h", .linkThroughLink(bytes("l/passwd"))) {
-            $0.symlink("l", to: "/etc")
+        Case("a hard link through a link that leads out", "h", .linkOutside(bytes("l/passwd"))) {
+            $0.symlink("l", to: "../etc")
             $0.hardLink("h", to: "l/passwd")
+        },
+        Case("a hard link to a file of the host", "h", .linkMissing(bytes("/etc/passwd"))) {
+            $0.hardLink("h", to: "/etc/passwd")
         },
         Case("a hard link to nothing", "h", .linkMissing(bytes("x"))) { $0.hardLink("h", to: "x") },
         Case("a hard link to a folder", "h", .linkToFolder(bytes("a"))) {

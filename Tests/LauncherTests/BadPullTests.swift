@@ -142,10 +142,9 @@ final class ToldRegistry {
             #"{"layers": [{"media_type": "application/x-layer", "entries": [{"path": "a"}]}]}"#, "application/x-layer"),
         Case.entries("a name with ..", #"{"path": "../climbed"}"#, "climbs out"),
         Case.entries("a name with .. inside", #"{"path": "a/../../../climbed"}"#, "climbs out"),
-        Case.entries("an absolute name", #"{"path": "/tmp/sandbox-climbed"}"#, "absolute"),
         Case.entries(
             "through a symbolic link",
-            #"{"path": "l", "type": "link", "target": "/tmp"}, {"path": "l/sandbox-climbed", "content": "x"}"#,
+            #"{"path": "l", "type": "link", "target": "../tmp"}, {"path": "l/sandbox-climbed", "content": "x"}"#,
             "symbolic link"),
         Case.entries(
             "a hard link out of the tree",
