@@ -48,13 +48,13 @@ public struct ImageIndex: Codable, Equatable, Sendable {
 
     public init(manifests: [BlobDescriptor]) { self.manifests = manifests }
 
-    /// The first image for `wanted`; one that names no platform fits where nothing else does.
+    /// The image that is nearest to `wanted`; one that names no platform fits where nothing else does.
     /// - Throws: `.noPlatform`.
     public func manifest(for wanted: Platform) throws(FormatError) -> BlobDescriptor {
         // Attestations stand in an index as images for the platform unknown/unknown.
         let images = manifests.filter { $0.type.map { $0.isManifest || $0.isIndex } ?? false }
-        if let exact = images.first(where: { $0.platform == wanted }) { return exact }
-        if let fitting = images.first(where: { $0.platform?.fits(wanted) ?? false }) { return fitting }
+        let fitting = images.compactMap { image in image.platform?.distance(from: wanted).map { (image, $0) } }
+        if let nearest = fitting.min(by: { $0.1 < $1.1 }) { return nearest.0 }
         if let silent = images.first(where: { $0.platform == nil }) { return silent }
         throw .noPlatform(wanted: wanted, offered: images.compactMap(\.platform).filter { $0.os != "unknown" })
     }

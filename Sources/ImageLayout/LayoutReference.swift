@@ -76,6 +76,9 @@ extension LayoutReference.Choice {
             {
                 return same
             }
+            // Whole names stand where tags do in layouts of docker and containerd.
+            let tagged = images.indices.filter { images[$0].contains { ImageReference($0)?.tag == name } }
+            if let place = tagged.first, tagged.count == 1 { return place }
             throw .unknownImage(source, wanted: name, names: shown)
         }
     }

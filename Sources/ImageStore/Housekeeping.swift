@@ -43,9 +43,33 @@ extension ImageStore {
     /// Takes away the names of images that were run from where they are, but where a sandbox uses one.
     /// - Parameter outdatedOnly: those that no run finds any more.
     public func removeMadeUp(outdatedOnly: Bool) throws(ImageStoreError) {
-        for image in try images() where image.reference.isMadeUp && (!outdatedOnly || image.reference.isOutdated) {
+        for image in try images() where image.reference.isMadeUp {
+            let isFound = image.record?.key.map(Self.isFound) ?? true
+            if outdatedOnly, !image.reference.isOutdated, isFound { continue }
             do throws(ImageStoreError) { try remove(image.reference) } catch .imageInUse {}
         }
+    }
+
+    /// Takes away what the same words stood for before the layout or archive there changed.
+    public func forgetEarlier(than key: EntryKey) throws(ImageStoreError) {
+        let words = key.words
+        guard words.count >= 5 else { return }
+        for image in try images() where image.reference.isMadeUp {
+            guard let other = image.record?.key, other != key, other.words.count == words.count,
+                other.words[..<3] == words[..<3], other.words[5...] == words[5...]
+            else { continue }
+            do throws(ImageStoreError) { try remove(image.reference) } catch .imageInUse {} catch .unknownImage {}
+        }
+    }
+
+    /// Whether the file or folder that a key was made of is there as it was then. The words are the kind, what was
+    /// written, the folder it is relative to, and the stamps of the path and of the index in it.
+    private static func isFound(_ key: EntryKey) -> Bool {
+        let words = key.words
+        guard words.count >= 5, let kind = LayoutKind(of: words[1]) else { return true }
+        let path = words[1].dropFirst(kind.prefix.count).prefix { $0 != ":" }
+        let whole = path.hasPrefix("/") ? String(path) : words[2] + "/" + path
+        return [whole, whole + "/index.json"].map { FileStatus.stamp(of: $0) } == Array(words[3...4])
     }
 
     /// Removes every blob and layer that no image has and nobody uses, and what an earlier version named by a weaker
@@ -81,13 +105,15 @@ extension ImageStore {
         of record: ImageRecord, besides reference: ImageReference, _ writing: Writing
     ) throws(ImageStoreError) -> String? {
         let kept = KeptSandboxes(places)
-        for name in kept.names where kept.root(of: name) == reference { return "the kept sandbox \(name)" }
+        // One that is on another image keeps what it shares with this: the name may have meant that one before.
+        let users = kept.names.filter { kept.image(of: $0)?.manifest ?? record.manifest == record.manifest }
+        for name in users where kept.root(of: name) == reference { return "the kept sandbox \(name)" }
         let others = try images().filter { $0.reference != reference }
         if others.contains(where: { $0.record?.manifest == record.manifest }) { return nil }
         let shared = Set(others.flatMap { $0.record?.layers.map(\.content) ?? [] })
         let own = record.layers.filter { !shared.contains($0.content) }
         let trees = own.flatMap { layer in IdentityMode.allCases.map { places.layer(layer.content, $0) } }
-        for name in kept.names where kept.lowers(of: name).contains(where: { trees.contains($0) }) {
+        for name in users where kept.lowers(of: name).contains(where: { trees.contains($0) }) {
             return "the kept sandbox \(name)"
         }
         do throws(Errno) {
@@ -118,6 +144,8 @@ extension ImageStore {
         }
         let kept = KeptSandboxes(places)
         for name in kept.names {
+            // All of it: in another identity mode its layers are unpacked anew.
+            if let image = kept.image(of: name) { needed.formUnion(parts(of: image)) }
             for lower in kept.lowers(of: name) {
                 needed.insert(lower)
                 // A set-up layer is a folder within its own.

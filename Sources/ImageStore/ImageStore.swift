@@ -76,6 +76,21 @@ public struct ImageStore: Sendable {
         try unpack(try record(reference), of: reference, mode, try Writing(places))
     }
 
+    /// The same of the image that a kept sandbox was made on.
+    public func unpack(
+        keptAs name: String, _ reference: ImageReference, mode: IdentityMode
+    ) throws(ImageStoreError) {
+        guard let record = KeptSandboxes(places).image(of: name) else {
+            throw .keptImageGone(name, "\(reference)", nil)
+        }
+        do throws(ImageStoreError) { try unpack(record, of: reference, mode, try Writing(places)) } catch {
+            switch error {
+            case .incomplete, .unknownImage: throw .keptImageGone(name, "\(reference)", record.root)
+            default: throw error
+            }
+        }
+    }
+
     /// The same, with blobs and layers held by `writing` from then on.
     func unpack(
         _ record: ImageRecord, of reference: ImageReference, _ mode: IdentityMode, _ writing: Writing

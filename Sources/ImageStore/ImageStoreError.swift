@@ -75,6 +75,8 @@ public enum ImageStoreError: Error, Equatable, Sendable {
     case fetching(String)
     /// A blob of an image is gone.
     case incomplete(String, Digest)
+    /// The image that a kept sandbox was made on, by name and digest, where the latter is known.
+    case keptImageGone(String, String, Digest?)
     case imageInUse(String, by: String)
     case unknownSandbox(String, near: String?)
     case sandboxInUse(String)
@@ -140,6 +142,9 @@ extension ImageStoreError: CustomStringConvertible {
         case .fetching(let reason): reason
         case .incomplete(let name, let digest):
             "the blob \(digest.short) of image \(shownQuoted(name)) is gone; `sandbox verify --repair` gets it anew"
+        case .keptImageGone(let name, let image, let root):
+            "the image \(shownQuoted(image))\(root.map { " (\($0))" } ?? "") that \(shownQuoted(name)) was made on is gone "
+                + "from the store; bring that very image in again, or remove the sandbox with `sandbox rm \(name)`"
         case .imageInUse(let name, let user):
             "image \(shownQuoted(name)) is in use by \(shown(user.utf8)); end that first, or take the name alone away "
                 + "with --force"

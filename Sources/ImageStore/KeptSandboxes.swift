@@ -61,6 +61,11 @@ public struct KeptSandboxes {
         return places.sandboxes + "/" + name
     }
 
+    /// The image that a sandbox was made on, as it was then; nil where an earlier version made it, or on no image.
+    func image(of name: String) -> ImageRecord? {
+        Files.content(places.keptImage(name), limit: 16 << 20).flatMap { ImageRecord(encoded: $0) }
+    }
+
     /// The image that a sandbox is started again on, by the name that it was made with.
     func root(of name: String) -> ImageReference? {
         // One that can't be read is not started again either.

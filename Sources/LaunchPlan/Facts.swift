@@ -72,6 +72,8 @@ public struct Facts: Equatable, Sendable {
     public var hostRoot: [HostEntry] = []
     /// Names in `/` of the host that `host` does not show.
     public var hostOthers: [String] = []
+    /// For ROOTFS `host`: which of its folders are in a layer over it, by the layer's path.
+    public var layerFolders: [String: [String]] = [:]
     /// What of the shown folders of the host is seen as empty (`HostView.hidden`).
     public var hidden: [String] = []
     /// The permission bits of the folders above those.
@@ -116,12 +118,23 @@ public struct UpperFolders: Equatable, Sendable {
     public var work: String
     /// Nothing of it is needed after a crash: overlayfs may leave out every sync.
     public var disposable: Bool
+    public var top: UpperTop
 
-    public init(upper: String, work: String, disposable: Bool) {
+    public init(upper: String, work: String, disposable: Bool, top: UpperTop = .kept) {
         self.upper = upper
         self.work = work
         self.disposable = disposable
+        self.top = top
     }
+}
+
+/// What becomes of mode and owner of an upper's own folder, which are those of `/` inside.
+public enum UpperTop: Equatable, Sendable {
+    /// They are what an earlier run, or the folder's owner, made of them.
+    case kept
+    /// It gets the mode that the root file system has, and stays whose it is outside.
+    case mode
+    case modeAndOwner
 }
 
 /// A file or folder of the host as it was found: what stat(2) says of one and of no other.

@@ -98,6 +98,7 @@ public struct LaunchPlan: Equatable, Sendable {
         stackRoot(mountPoints: mountPoints(binds.map(\.place)))
         mountKernelFileSystems()
         mountWanted(binds)
+        if let folder = imageWorkdir { steps.append(.makeInside(folder)) }
         for path in policy.masks { steps += covering(path, isFile: nil) + [.hide(path)] }
         steps.append(.enterRoot)
         if policy.readOnly { steps.append(.makeRootReadOnly) }
@@ -163,7 +164,8 @@ extension LaunchPlan {
         }
         for path in ["/proc", "/dev", "/sys", "/tmp", "/etc"] { add(path, isFile: false) }
         if request.root == .host { for name in HostView.emptyFolders { add("/" + name, isFile: false) } }
-        let folders = request.policy.memoryMounts.map { MountPoint(path: $0.destination, isFile: false) }
+        let folders = (request.policy.memoryMounts.map(\.destination) + (imageWorkdir.map { [$0] } ?? []))
+            .map { MountPoint(path: $0, isFile: false) }
         for wanted in folders + binds {
             let names = wanted.path.split(separator: "/").filter { $0 != "." }
             // What climbs is found step by step when it is mounted; nothing is made up for it.
@@ -178,21 +180,34 @@ extension LaunchPlan {
     }
 
     private mutating func stackRoot(mountPoints: [MountPoint]) {
+        // overlayfs takes a folder once, and what lies over the topmost hides whatever the others would show.
+        var source = request.root
+        if case .image(let name, let layers) = source {
+            source = .image(name: name, layers: Self.once(layers, but: request.layers))
+        }
         var lowers = request.layers.map { LowerFolder.slot(open($0)) }
         self.lowers = request.layers.reversed().map { ("/", $0) }
         let upper = openUpper()
-        switch request.root {
+        switch source {
         case .host:
             stackHost(layers: Array(lowers.reversed()), upper, mountPoints)
         case .folder(let path):
-            lowers.insert(.slot(open(path)), at: 0)
-            stackImage(lowers, images: 1, upper, mountPoints)
-            self.lowers.append(("/", path))
+            let isOver = request.layers.contains(path)
+            if !isOver {
+                lowers.insert(.slot(open(path)), at: 0)
+                self.lowers.append(("/", path))
+            }
+            stackImage(lowers, images: isOver ? 0 : 1, upper, mountPoints)
         case .image(_, let layers):
             lowers.insert(contentsOf: layers.map { LowerFolder.slot(open($0)) }, at: 0)
             stackImage(lowers, images: layers.count, upper, mountPoints)
             self.lowers += layers.reversed().map { ("/", $0) }
         }
+    }
+
+    /// Without those that come again further up.
+    private static func once(_ layers: [String], but over: [String]) -> [String] {
+        layers.indices.filter { !(layers[($0 + 1)...] + over).contains(layers[$0]) }.map { layers[$0] }
     }
 
     private mutating func openUpper() -> (upper: Slot, work: Slot, disposable: Bool)? {
@@ -218,7 +233,28 @@ extension LaunchPlan {
         stack += lowers[..<images]
         stack.append(.scratch("files"))
         stack += lowers[images...]
-        steps.append(.mountOverlay(at: "/", lowers: stack.reversed(), upper: upperFolder(upper, ".")))
+        let top = upperFolder(upper, ".")
+        // A layer of the user's has a mode of its own, which is not the root's.
+        if top == .none, images < lowers.count {
+            steps.append(.makeFolder(scratch: Self.top, mode: 0o755))
+            stack.append(.scratch(Self.top))
+        }
+        let isFolder = if case .folder = request.root { true } else { false }
+        steps.append(
+            .fitToImage(
+                layers: lowers[..<images].reversed(), isFolder: isFolder, folders: generatedFolders, upper: top,
+                request.upper?.top ?? .modeAndOwner))
+        steps.append(.mountOverlay(at: "/", lowers: stack.reversed(), upper: top))
+    }
+
+    /// In scratch: an empty layer over those of the user's.
+    public static let top = "top"
+
+    /// The image's own working folder, which need not be in it (OCI image specification, "WorkingDir").
+    private var imageWorkdir: String? {
+        let setting = request.policy.settings.last { $0.option == .workdir }
+        guard let setting, setting.origin.level == Origin.image("").level else { return nil }
+        return request.policy.workdir
     }
 
     /// One overlay for the root itself and one for each system folder of the host: the host's `/` can't be a lower
@@ -238,21 +274,39 @@ extension LaunchPlan {
             case .link(let target): steps.append(.makeLink(scratch: "points/" + entry.name, to: target))
             }
         }
+        let top = upperFolder(upper, ".")
+        // A layer of the user's has a mode of its own, which is not the root's.
+        if top == .none, !layers.isEmpty { steps.append(.makeFolder(scratch: Self.top, mode: 0o755)) }
+        if case .slots = top, request.upper?.top != .kept { steps.append(.openTop(top)) }
         steps.append(
             .mountOverlay(
-                at: "/", lowers: layers + [.scratch("files"), .scratch("points")], upper: upperFolder(upper, ".")))
+                at: "/",
+                lowers: (top == .none && !layers.isEmpty ? [.scratch(Self.top)] : []) + layers
+                    + [.scratch("files"), .scratch("points")], upper: top))
         for (name, slot) in folders {
             var stack: [LowerFolder] = [.slot(slot)]
+            if name == "etc" { stack.append(.scratch("points/etc")) }
             let isHiding = !hidden(in: name).isEmpty
             if isHiding { stack.insert(.scratch(Self.whiteouts + "/" + name), at: 0) }
             if name == "etc" || isHiding || (name == "var" && request.policy.nested) {
                 stack.insert(.scratch("files/" + name), at: 0)
             }
+            let own = zip(layers, request.layers.reversed()).filter { isFolder(name, of: $0.1) }
+            stack.insert(contentsOf: own.map { Self.folder(name, of: $0.0) }, at: 0)
+            lowers += own.map { ("/" + name, $0.1 + "/" + name) }
             // Read-only, one lower alone needs a second to be an overlay.
             if request.policy.readOnly, stack.count == 1 { stack.append(.scratch(Self.emptyFolder)) }
             steps.append(.mountOverlay(at: "/" + name, lowers: stack, upper: upperFolder(upper, name)))
             lowers.append(("/" + name, "/" + name))
         }
+    }
+
+    private func isFolder(_ name: String, of layer: String) -> Bool {
+        request.facts.layerFolders[layer]?.contains(name) ?? false
+    }
+
+    private static func folder(_ name: String, of layer: LowerFolder) -> LowerFolder {
+        if case .slot(let slot) = layer { .beneath(slot, name) } else { layer }
     }
 
     /// The first that needs ids: what goes before is done while newuidmap(1) runs.
@@ -273,8 +327,9 @@ extension LaunchPlan {
                     ? .writeFile(scratch: "points" + point.path, content: "")
                     : .makeFolder(scratch: "points" + point.path, mode: point.path == "/root" ? 0o700 : 0o755))
         }
+        steps.append(.makeLink(scratch: "points/etc/mtab", to: "/proc/mounts"))
         steps.append(.makeFolder(scratch: "files", mode: 0o755))
-        steps.append(.makeFolder(scratch: "files/etc", mode: 0o755))
+        for name in generatedFolders { steps.append(.makeFolder(scratch: "files/" + name, mode: 0o755)) }
         for (name, content) in generatedFiles {
             steps.append(.writeFile(scratch: "files/etc/" + name, content: content))
         }
@@ -286,11 +341,14 @@ extension LaunchPlan {
         }
         if request.identity.mode == .single {
             // apt drops to a user of its own to download, and checks that it got there; here there is no second id.
-            steps.append(.makeFolder(scratch: "files/etc/apt", mode: 0o755))
-            steps.append(.makeFolder(scratch: "files/etc/apt/apt.conf.d", mode: 0o755))
             steps.append(
                 .writeFile(scratch: "files/etc/apt/apt.conf.d/00sandbox", content: "APT::Sandbox::User \"root\";\n"))
         }
+    }
+
+    /// Those that generated files lie in, parents first.
+    private var generatedFolders: [String] {
+        ["etc"] + (request.identity.mode == .single ? ["etc/apt", "etc/apt/apt.conf.d"] : [])
     }
 
     /// hosts(5), hostname(5) and resolv.conf(5) that fit the sandbox's name and network.

@@ -9,6 +9,8 @@ public enum LowerFolder: Equatable, Sendable {
     case slot(Slot)
     /// A folder of the scratch file system.
     case scratch(String)
+    /// A folder in an opened one.
+    case beneath(Slot, String)
 }
 
 /// Where an overlay keeps its changes: upper and work folder on one file system.
@@ -57,6 +59,13 @@ public enum Step: Equatable, Sendable {
     /// What overlayfs takes for nothing, whatever the layers below have there.
     case makeWhiteout(scratch: String)
     case writeFile(scratch: String, content: String)
+    /// Gives `/`, and the folders of generated files, mode and owner that the image's layers (topmost first) give them, and
+    /// lays generated files where those folders are links that lead elsewhere.
+    case fitToImage(layers: [LowerFolder], isFolder: Bool, folders: [String], upper: UpperFolder, UpperTop)
+    /// Gives a new upper of `/` the mode that folders have.
+    case openTop(UpperFolder)
+    /// Makes the image's working folder where it is missing.
+    case makeInside(String)
     /// The topmost lower first. Folders of slots below one that is opaque at its own root are left out.
     case mountOverlay(at: String, lowers: [LowerFolder], upper: UpperFolder)
     case mount(KernelFileSystem, at: String, options: MountOptions, data: [(String, String)])
@@ -113,6 +122,11 @@ extension Step: CustomStringConvertible {
         case .makeLink(let path, let target): "make the link \(path) to \(target) in scratch"
         case .makeWhiteout(let path): "make a white-out of \(path) in scratch"
         case .writeFile(let path, let content): "write \(path) in scratch, \(content.utf8.count) bytes"
+        case .fitToImage(let layers, _, _, _, let top):
+            "give generated files\(top == .kept ? "" : ", and the upper,") the image's own folders, layers "
+                + layers.map(Self.word).joined(separator: ", ")
+        case .openTop(let upper): "give the root mode 755, \(Self.word(upper))"
+        case .makeInside(let path): "make the folder \(path) where it is missing"
         case .mountOverlay(let path, let lowers, let upper):
             "mount overlay at \(path), layers \(lowers.map(Self.word).joined(separator: ", ")) (top first), \(Self.word(upper))"
         case .mount(let kind, let path, let options, let data):
@@ -142,6 +156,7 @@ extension Step: CustomStringConvertible {
         switch lower {
         case .slot(let slot): "#\(slot)"
         case .scratch(let path): path
+        case .beneath(let slot, let name): "#\(slot)/\(name)"
         }
     }
 
@@ -171,7 +186,7 @@ extension Step {
         case .openFolder, .copyTree: .hostFolders
         case .takeIdentity, .settleLogin: .ids
         case .beginNetwork, .enterNetwork: .network
-        case .mountScratch, .makeFolder, .makeLink, .makeWhiteout, .writeFile: .memory
+        case .mountScratch, .makeFolder, .makeLink, .makeWhiteout, .writeFile, .fitToImage, .openTop: .memory
         case .mountOverlay: .overlay
         case .mount(.sysfs, _, _, _): .sys
         case .mount(.proc, _, _, _): .proc
@@ -181,7 +196,7 @@ extension Step {
         case .closeToRoot: .proc
         case .attach, .hide, .holdAbove, .refuseUndoing, .hideBound, .holdInPlace, .protectBound, .coverBound:
             .hostFolders
-        case .enterRoot, .makeRootReadOnly: .root
+        case .enterRoot, .makeRootReadOnly, .makeInside: .root
         }
     }
 }

@@ -28,6 +28,9 @@ struct Child {
     }
 
     private func walk() throws(LaunchFailure) {
+        // What is made here has the mode that its step names; the command gets the caller's mask.
+        let mask = Process.setFileModeMask(0)
+        defer { _ = Process.setFileModeMask(mask) }
         var walker = StepWalker(launch.plan)
         for (index, step) in launch.plan.steps.enumerated() {
             do throws(Errno) {

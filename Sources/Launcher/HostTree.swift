@@ -1,7 +1,7 @@
 // What of this machine's file tree is somebody's own: asked for ROOTFS `host`, which does not show it.
 
 import ByteText
-import LaunchPlan
+public import LaunchPlan
 import LinuxSystem
 
 /// Accounts of passwd(5), read once: by hand, because getpwent(3) loads plug-ins, which a static program can't. Whoever
@@ -91,6 +91,15 @@ extension Facts {
             while folder != "/", folderModes[folder] == nil {
                 folderModes[folder] = HostTree.permissions(folder)
                 folder = HostView.parent(folder)
+            }
+        }
+    }
+
+    /// Which of the host's folders lie in each of these layers.
+    public mutating func readLayers(_ layers: [String]) {
+        for layer in layers {
+            layerFolders[layer] = hostRoot.filter { $0.kind == .folder }.map(\.name).filter {
+                HostTree.kind(layer + "/" + $0) == .directory
             }
         }
     }

@@ -51,6 +51,10 @@ struct StepWalker: ~Copyable {
         case .makeLink(let path, let target): try withScratch().makeSymlink(path, to: target)
         case .makeWhiteout(let path): try withScratch().descriptor.makeWhiteout(path)
         case .writeFile(let path, let content): try writeFile(path, content)
+        case .fitToImage(let layers, let isFolder, let folders, let upper, let top):
+            try fit(layers, isFolder, folders, upper, top)
+        case .openTop(let upper): if let top = try folderOf(upper)?.upper { try top.descriptor.setMode(0o755) }
+        case .makeInside(let path): try makeInside(path)
         case .mountOverlay(let path, let lowers, let upper): try mountOverlay(path, lowers, upper)
         case .mount(let kind, let path, let options, let data): try mount(kind, path, options, data)
         case .attachDevice(let name): try attachDevice(name)
@@ -77,7 +81,7 @@ struct StepWalker: ~Copyable {
         opened[slot] = shared
     }
 
-    private func placed(_ slot: Slot) throws(Errno) -> SharedDescriptor {
+    func placed(_ slot: Slot) throws(Errno) -> SharedDescriptor {
         try place(slot < opened.count ? opened[slot] : nil)
     }
 
@@ -91,7 +95,7 @@ struct StepWalker: ~Copyable {
         return file
     }
 
-    private func place(_ shared: SharedDescriptor?) throws(Errno) -> SharedDescriptor {
+    func place(_ shared: SharedDescriptor?) throws(Errno) -> SharedDescriptor {
         guard let shared else { throw Errno.invalid }
         return shared
     }
@@ -127,7 +131,7 @@ extension StepWalker {
         scratch = SharedDescriptor(mount)
     }
 
-    private func makeFolder(_ path: String, _ mode: UInt32) throws(Errno) {
+    func makeFolder(_ path: String, _ mode: UInt32) throws(Errno) {
         let scratch = try place(scratch)
         do throws(Errno) { try scratch.descriptor.makeDirectory(path, mode: mode) } catch .exists {}
     }
@@ -151,25 +155,32 @@ extension StepWalker {
                 held.append(try placed(slot))
                 isClosed = try Self.isOpaque(placed(slot).descriptor)
             case .scratch(let name): held.append(SharedDescriptor(try openScratch(name)))
+            case .beneath(let slot, let name):
+                if isClosed { continue }
+                held.append(SharedDescriptor(try openFolder(name, in: placed(slot).descriptor)))
+                isClosed = try Self.isOpaque(try place(held.last).descriptor)
             }
         }
         // Relative to this folder a layer is a number: no path to escape, and any number of them in a page.
         try Process.changeFolder("/proc/self/fd")
         var options = "userxattr,lowerdir="
         for (index, layer) in held.enumerated() { options += (index == 0 ? "" : ":") + String(layer.raw) }
-        var folders: [SharedDescriptor] = []
-        switch upper {
-        case .none: break
-        case .memory(let name):
-            folders = try [openUpper("upper", name), openUpper("work", name)]
-            options += ",volatile"
-        case .slots(let upper, let work, let subfolder, let disposable):
-            folders = try [subfolderOf(upper, subfolder), subfolderOf(work, subfolder)]
-            if disposable { options += ",volatile" }
+        let folders = try folderOf(upper)
+        if let folders {
+            if upper.isForgotten { options += ",volatile" }
+            options += ",upperdir=\(folders.upper.raw),workdir=\(folders.work.raw)"
+            // That of the host's folder, which is the lowest that was opened.
+            if folders.isNew, path != "/", let slot = Self.lowest(lowers) {
+                try folders.upper.descriptor.setMode(placed(slot).descriptor.status().permissions)
+            }
         }
-        if folders.count == 2 { options += ",upperdir=\(folders[0].raw),workdir=\(folders[1].raw)" }
         let target = SharedDescriptor(path == "/" ? try openScratch("root") : try openOwnFolder(path))
-        try Mounts.mountOverlay(at: String(target.raw), options: options, readOnly: upper == .none)
+        // The numbers are these descriptors' as long as they live.
+        try withExtendedLifetime(held) { () throws(Errno) in
+            try withExtendedLifetime(folders) { () throws(Errno) in
+                try Mounts.mountOverlay(at: String(target.raw), options: options, readOnly: upper == .none)
+            }
+        }
         if path == "/" {
             let mounted = try openScratch("root")
             rootPlace = try mounted.place()
@@ -177,10 +188,45 @@ extension StepWalker {
         }
     }
 
+    /// Upper and work folder of an overlay, made where they are missing.
+    func folderOf(_ upper: UpperFolder) throws(Errno) -> OpenUpper? {
+        switch upper {
+        case .none: return nil
+        case .memory(let name):
+            return OpenUpper(upper: try openUpper("upper", name), work: try openUpper("work", name), isNew: true)
+        case .slots(let upper, let work, let subfolder, _):
+            let (folder, isNew) = try subfolderOf(upper, subfolder)
+            return OpenUpper(upper: folder, work: try subfolderOf(work, subfolder).folder, isNew: isNew)
+        }
+    }
+
+    private static func lowest(_ lowers: [LowerFolder]) -> Slot? {
+        var lowest: Slot?
+        for case .slot(let slot) in lowers { lowest = slot }
+        return lowest
+    }
+
     /// Overlayfs looks for the mark in folders below a layer's root, never at the root itself.
     private static func isOpaque(_ layer: borrowing Descriptor) throws(Errno) -> Bool {
         // One that this user may not read has no mark that could be meant for this program.
         do throws(Errno) { return try layer.isOpaque() } catch .access { return false }
+    }
+
+    /// Layers alone, without changes, at a folder of scratch.
+    func mountAside(_ layers: [LowerFolder], at name: String) throws(Errno) {
+        var held: [SharedDescriptor] = []
+        for case .slot(let slot) in layers {
+            held.append(try placed(slot))
+            if try Self.isOpaque(placed(slot).descriptor) { break }
+        }
+        // One alone needs a second to be an overlay.
+        held.append(SharedDescriptor(try openScratch(LaunchPlan.emptyFolder)))
+        try Process.changeFolder("/proc/self/fd")
+        let target = try openScratch(name)
+        let options = "userxattr,lowerdir=" + held.map { String($0.raw) }.joined(separator: ":")
+        try withExtendedLifetime(held) { () throws(Errno) in
+            try Mounts.mountOverlay(at: String(target.raw), options: options, readOnly: true)
+        }
     }
 
     func openScratch(_ name: String) throws(Errno) -> Descriptor {
@@ -193,12 +239,13 @@ extension StepWalker {
         return SharedDescriptor(try openScratch("\(kind)-\(name)"))
     }
 
-    private func subfolderOf(_ slot: Slot, _ name: String) throws(Errno) -> SharedDescriptor {
+    private func subfolderOf(_ slot: Slot, _ name: String) throws(Errno) -> (folder: SharedDescriptor, isNew: Bool) {
         let folder = try placed(slot)
-        if name == "." { return folder }
-        do throws(Errno) { try folder.descriptor.makeDirectory(name) } catch .exists {}
+        if name == "." { return (folder, false) }
+        var isNew = true
+        do throws(Errno) { try folder.descriptor.makeDirectory(name) } catch .exists { isNew = false }
         // What an earlier run left here is the sandbox's own writing: no link of its may lead elsewhere.
-        return SharedDescriptor(try openFolder(name, in: folder.descriptor))
+        return (SharedDescriptor(try openFolder(name, in: folder.descriptor)), isNew)
     }
 }
 
@@ -277,6 +324,25 @@ extension Mounts {
         try set(attributes, on: mount.descriptor, recursive: recursive)
     }
     static func enterRoot(_ root: SharedDescriptor) throws(Errno) { try enterRoot(root.descriptor) }
+}
+
+extension UpperFolder {
+    /// Nothing of it is needed after a crash.
+    fileprivate var isForgotten: Bool {
+        switch self {
+        case .none: false
+        case .memory: true
+        case .slots(_, _, _, let disposable): disposable
+        }
+    }
+}
+
+/// Where an overlay keeps its changes, opened.
+struct OpenUpper {
+    let upper: SharedDescriptor
+    let work: SharedDescriptor
+    /// Made just now.
+    let isNew: Bool
 }
 
 extension MountOptions {

@@ -47,6 +47,16 @@ public struct HostPath: Sendable {
         return nil
     }
 
+    /// Whether a folder above it lets nobody through but its owner and root: modes below do not count for others.
+    public var isOutOfReach: Bool {
+        var accounts = GroupAccounts(user: Process.effectiveUser)
+        return nearest(above: place) { folder, status in
+            status.permissions & 0o001 == 0
+                && (status.permissions & 0o010 == 0
+                    || !Files.hasAccessList(folder) && accounts.arePrivate(status.group))
+        } != nil
+    }
+
     /// Whether it lies in `folder`, or is that.
     public func lies(in folder: String) -> Bool {
         place == folder || folder == "/" || place.utf8.starts(with: (folder + "/").utf8)

@@ -19,6 +19,10 @@ public enum Process {
         return line?.split(separator: "\t").last.flatMap { mode_t($0, radix: 8) } ?? 0o777
     }
 
+    /// Sets which bits new files do not get (umask(2)).
+    /// - Returns: those that they did not get before.
+    public static func setFileModeMask(_ mask: mode_t) -> mode_t { umask(mask) }
+
     /// The words that this process was started with: `CommandLine.arguments` mends bytes that are no UTF-8.
     public static var arguments: [String] {
         (0..<Int(CommandLine.argc)).compactMap { index in

@@ -163,6 +163,12 @@ extension Descriptor {
         try call { fchown(number, owner, group) }
     }
 
+    /// The same of a descriptor that is a mere `.path`.
+    public borrowing func setOwnerOfPlace(_ owner: uid_t, _ group: gid_t) throws(Errno) {
+        let number = raw
+        try call { unsafe fchownat(number, "", owner, group, AT_EMPTY_PATH) }
+    }
+
     /// fchmod(2), also of a descriptor that is a mere `.path`.
     public borrowing func setMode(_ mode: mode_t) throws(Errno) {
         let number = raw

@@ -28,6 +28,31 @@ public struct EntryKey: Equatable, Sendable {
         encoded = Array(word.utf8)
     }
 
+    /// As it was kept.
+    public init?(encoded: [UInt8]) {
+        guard encoded.starts(with: Self.signature.utf8) else { return nil }
+        self.encoded = encoded
+    }
+
+    /// Whether its words are of this kind.
+    public func isOf(_ kind: String) -> Bool { words.first == kind }
+
+    /// The kind, and the words; none where it is no key.
+    public var words: [String] {
+        guard let end = encoded.firstIndex(of: UInt8(ascii: "\n")) else { return [] }
+        var found: [String] = []
+        var rest = encoded[(end + 1)...]
+        while let colon = rest.firstIndex(of: UInt8(ascii: ":")) {
+            let start = colon + 1
+            guard let length = Int(String(decoding: rest[..<colon], as: UTF8.self)), length >= 0,
+                length <= rest.endIndex - start
+            else { return [] }
+            found.append(String(decoding: rest[start..<(start + length)], as: UTF8.self))
+            rest = rest[(start + length)...]
+        }
+        return found
+    }
+
     private static let signature = "sandbox-key-1 "
 
     /// 64 hexadecimal digits.

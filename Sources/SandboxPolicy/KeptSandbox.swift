@@ -27,4 +27,8 @@ public struct KeptSandbox: Equatable, Sendable {
 extension Places {
     /// The record of a kept sandbox.
     public func kept(_ name: String) -> String { sandboxes + "/" + name + "/run" }
+    /// The record of the image that it was made on, as that was then: what its name stands for changes.
+    public func keptImage(_ name: String) -> String { sandboxes + "/" + name + "/image" }
+    /// The list of its layers: place inside and folder in turn, topmost first.
+    public func keptLowers(_ name: String) -> String { sandboxes + "/" + name + "/lowers" }
 }

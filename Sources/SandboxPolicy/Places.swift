@@ -33,6 +33,12 @@ public struct Places: Equatable, Sendable {
     public var sandboxes: String { data + "/sandboxes" }
     /// The record of one that lies at `--upper DIR`, by what stat(2) says of DIR.
     public func upperRecord(device: UInt64, inode: UInt64) -> String { "\(upperRecords)/\(device)-\(inode)" }
+    /// What overlayfs needs beside the upper DIR, on the same file system: `.NAME.sandbox`.
+    /// - Parameter path: absolute, without links.
+    public static func besideUpper(_ path: String) -> String {
+        let parts = path.split(separator: "/")
+        return "/" + (parts.dropLast() + [".\(parts.last ?? "root").sandbox"]).joined(separator: "/")
+    }
     public var upperRecords: String { data + "/uppers" }
     /// The record of folders that sandboxes could write.
     public var shownFolders: String { data + "/shown" }

@@ -36,11 +36,26 @@ public struct Platform: Hashable, Sendable, Codable, CustomStringConvertible {
 
     public var description: String { "\(os)/\(architecture)" + (variant.map { "/" + $0 } ?? "") }
 
-    /// Whether an image for `self` is what `wanted` asks for. A variant counts only where both name one; arm64 without
-    /// one is v8.
-    public func fits(_ wanted: Platform) -> Bool {
-        guard os == wanted.os, architecture == wanted.architecture else { return false }
-        guard let own = variant, let other = wanted.variant else { return true }
-        return own == other
+    /// Whether an image for `self` is what `wanted` asks for.
+    public func fits(_ wanted: Platform) -> Bool { distance(from: wanted) != nil }
+
+    /// How far an image for `self` is from what `wanted` asks for: 0 where it is that, and nil where it does not run
+    /// there. Variants are steps of one architecture, `v6` before `v7`: whoever runs one runs those before it, too.
+    public func distance(from wanted: Platform) -> Int? {
+        guard os == wanted.os, architecture == wanted.architecture else { return nil }
+        if variant == wanted.variant { return 0 }
+        // Where one of the two says nothing, it means what is common; whoever says the same is nearer.
+        guard let own = Self.step(variant ?? common), let other = Self.step(wanted.variant ?? common) else {
+            return variant == nil || wanted.variant == nil ? 1000 : nil
+        }
+        if own <= other { return 2 * (other - own) + 1 }
+        return variant == nil || wanted.variant == nil ? 1000 + own : nil
+    }
+
+    /// The variant that is meant where none is named.
+    private var common: String { ["arm": "v7", "arm64": "v8"][architecture] ?? "v1" }
+
+    private static func step(_ variant: String) -> Int? {
+        variant.hasPrefix("v") && variant.utf8.count <= 3 ? Int(variant.dropFirst()) : nil
     }
 }

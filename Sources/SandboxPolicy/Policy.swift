@@ -390,7 +390,13 @@ extension Policy {
     }
 
     private static func user(_ setting: Setting) throws(PolicyError) -> UserChoice {
-        let parts = setting.value.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        var parts = setting.value.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        // As container engines have it: nothing before the colon is id 0, nothing behind it is no group.
+        if parts.count == 2, parts[1].isEmpty {
+            parts.removeLast()
+        } else if parts.count == 2, parts[0].isEmpty {
+            parts[0] = "0"
+        }
         for part in parts {
             guard let first = part.first else { throw PolicyError(setting, "must be NAME|UID[:GROUP|GID]") }
             // 2^32 - 1 means "no change" to the kernel (setresuid(2)).

@@ -58,6 +58,23 @@ struct ImageSize: ParsableArguments {
     }
 }
 
+/// `--id-map`, as `run` takes it: whether owners are kept.
+struct OwnerChoice: ParsableArguments {
+    @ArgumentParser.Option(
+        name: .customLong("id-map"),
+        help: "single: take all files without their owners; range: with them (default: range where you have one)")
+    var idMap = Kept.auto
+
+    enum Kept: String, ExpressibleByArgument, CaseIterable {
+        case auto, single, range
+    }
+
+    /// What this process becomes, before it has a thread.
+    func enter() throws -> IdentityMode {
+        try UserNamespace.enter(preferring: idMap == .auto ? nil : idMap == .single ? .single : .range)
+    }
+}
+
 private func sayRetry(_ reason: String, _ seconds: Double) {
     Invocation.say("\(reason); trying again in \(Int(seconds.rounded(.up))) s")
 }
@@ -70,14 +87,14 @@ private struct Puller {
     let isQuiet: Bool
 
     /// - Parameter words: the images that will be asked for, and no others. nil: any, by a process that is not confined.
-    init(isQuiet: Bool, for words: [String]?, _ size: ImageSize? = nil) throws {
+    init(isQuiet: Bool, for words: [String]?, _ size: ImageSize? = nil, _ owners: OwnerChoice? = nil) throws {
         // As the user's own account, whose files these are.
         var configuration = try RegistryConfiguration(environment: ProcessInfo.processInfo.environment)
         // Credential helpers are programs, which can't be started later.
         for word in words ?? [] { configuration.askHelpers(for: try imageReference(word), written: word) }
         self.configuration = configuration
         // Before any thread: only then a user namespace can be entered.
-        mode = try UserNamespace.enter(preferring: nil)
+        mode = try owners?.enter() ?? UserNamespace.enter(preferring: nil)
         store = try ImageStore(size)
         self.isQuiet = isQuiet
         if words != nil { try Confined.toStore(store.places, pullingBy: configuration) }
@@ -128,12 +145,13 @@ struct PullCommand: ParsableCommand {
     @ArgumentParser.Argument(help: "[REGISTRY/]NAME[:TAG|@DIGEST] …") var names: [String]
     @ArgumentParser.Option(help: "OS/ARCH[/VARIANT] (default: this machine's)") var platform: String?
     @ArgumentParser.OptionGroup var size: ImageSize
+    @ArgumentParser.OptionGroup var owners: OwnerChoice
     @ArgumentParser.Flag(name: .shortAndLong, help: "say nothing but errors") var quiet = false
 
     func run() throws {
         let wanted = try sandbox_manage.platform(platform)
         for name in names { _ = try imageReference(name) }
-        let puller = try Puller(isQuiet: quiet, for: names, size)
+        let puller = try Puller(isQuiet: quiet, for: names, size, owners)
         for name in names { try puller.pull(name, wanted) }
     }
 }
@@ -147,10 +165,11 @@ struct PullForRunCommand: ParsableCommand {
     @ArgumentParser.Option var platform: String?
     @ArgumentParser.Flag var quiet = false
     @ArgumentParser.OptionGroup var size: ImageSize
+    @ArgumentParser.OptionGroup var owners: OwnerChoice
 
     func run() throws {
         let wanted = try sandbox_manage.platform(platform)
-        let puller = try Puller(isQuiet: quiet, for: [name], size)
+        let puller = try Puller(isQuiet: quiet, for: [name], size, owners)
         do {
             if pull == "always", try puller.isCurrent(name, wanted) { return }
             try puller.pull(name, wanted)
@@ -358,6 +377,7 @@ struct LoadCommand: ParsableCommand {
     @ArgumentParser.Option(name: .shortAndLong, help: "the file or folder (default: standard input)") var input = "-"
     @ArgumentParser.Option(help: "OS/ARCH[/VARIANT] (default: this machine's)") var platform: String?
     @ArgumentParser.OptionGroup var size: ImageSize
+    @ArgumentParser.OptionGroup var owners: OwnerChoice
     @ArgumentParser.Flag(name: .shortAndLong, help: "say nothing but errors") var quiet = false
 
     func run() throws {
@@ -366,7 +386,7 @@ struct LoadCommand: ParsableCommand {
         if input == "-", isatty(0) == 1 {
             throw ValidationError("an archive is not typed in: give -i FILE, or redirect the input")
         }
-        let mode = try UserNamespace.enter(preferring: nil)
+        let mode = try owners.enter()
         let store = try ImageStore(size)
         let input = input == "-" ? input : try checkedPath(input, store.places)
         try Confined.toStore(store.places, reading: [input])
@@ -407,18 +427,22 @@ struct AdoptCommand: ParsableCommand {
 
     @ArgumentParser.Argument var word: String
     @ArgumentParser.Option(help: "what the image is found by", transform: entryKey) var key: EntryKey
+    @ArgumentParser.Option var platform: String?
     @ArgumentParser.OptionGroup var size: ImageSize
+    @ArgumentParser.OptionGroup var owners: OwnerChoice
 
     func run() throws {
         let reference = try imageReference(ImageReference.madeUpName(key))
-        let mode = try UserNamespace.enter(preferring: nil)
+        let wanted = try sandbox_manage.platform(platform)
+        let mode = try owners.enter()
         let store = try ImageStore(size)
         let place = try LayoutReference(word)
         try Confined.toStore(store.places, reading: [place.path])
         let image = try place.image(scratch: try scratch(store))
         let progress = TransferProgress(word, isQuiet: false)
         defer { progress.close() }
-        try store.add(image.source, as: reference, key: key, platform: .host, mode: mode, progress: progress)
+        try store.add(image.source, as: reference, key: key, platform: wanted, mode: mode, progress: progress)
+        try store.forgetEarlier(than: key)
     }
 }
 

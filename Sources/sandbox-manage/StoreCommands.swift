@@ -14,10 +14,11 @@ struct ImportCommand: ParsableCommand {
     @ArgumentParser.Argument(help: "a tar file, plain or compressed; - for standard input") var file: String
     @ArgumentParser.Argument(help: "NAME[:TAG]") var name: String
     @ArgumentParser.OptionGroup var size: ImageSize
+    @ArgumentParser.OptionGroup var owners: OwnerChoice
 
     func run() throws {
         let reference = try newImageReference(name)
-        let mode = try UserNamespace.enter(preferring: nil)
+        let mode = try owners.enter()
         let store = try ImageStore(size)
         let input = try file == "-" ? file : checkedPath(file, store.places)
         try Confined.toStore(store.places, reading: [input])
@@ -121,14 +122,38 @@ struct ChangeRow: Codable {
 
 struct RemoveCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "rm", abstract: "remove kept sandboxes with their changes")
+        commandName: "rm", abstract: "remove kept sandboxes with their changes, and folders that --upper filled")
 
-    @ArgumentParser.Argument(help: "their names") var names: [String]
+    @ArgumentParser.Argument(help: "their names; a folder is written with a slash, as ./changes") var names: [String]
 
     func run() throws {
+        // Files of other ids inside go only with the ids that the sandbox has.
         _ = try UserNamespace.enter(preferring: nil)
-        let kept = KeptSandboxes(try Surroundings().places)
-        for name in names { try kept.remove(name) }
+        let places = try Surroundings().places
+        for name in names { try Self.remove(name, places) }
+    }
+
+    private static func remove(_ name: String, _ places: Places) throws {
+        if name.contains("/") {
+            let path = try checkedPath(name, places)
+            return try KeptUpper(Self.resolve(path), places).remove()
+        }
+        let kept = KeptSandboxes(places)
+        if !kept.names.contains(name), isFolder(name) {
+            throw Explained(
+                description: "no kept sandbox \(quoted(name)); the folder of that name here is written ./\(name)")
+        }
+        try kept.remove(name)
+    }
+
+    private static func resolve(_ path: String) throws -> HostPath {
+        do throws(Errno) { return try HostPath.resolve(path) } catch {
+            throw Explained(description: "\(quoted(path)): \(error)")
+        }
+    }
+
+    private static func isFolder(_ name: String) -> Bool {
+        do throws(Errno) { return try FileStatus.of("./" + name).kind == .directory } catch { return false }
     }
 }
 
@@ -179,6 +204,8 @@ struct ImagesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "images", abstract: "list the images of the store")
 
     @ArgumentParser.Option(help: "text or json") var format = ListFormat.text
+    @ArgumentParser.Flag(name: .shortAndLong, help: "also images that were run from where they are, as oci:FOLDER")
+    var all = false
 
     struct Row: Codable {
         var name: String
@@ -192,9 +219,11 @@ struct ImagesCommand: ParsableCommand {
     }
 
     func run() throws {
-        let rows = try ImageStore().images().map {
-            Row(
-                name: $0.reference.name, tag: $0.reference.tag ?? "", digest: $0.record.map { "\($0.root)" } ?? "",
+        let rows = try ImageStore().images().filter { all || !$0.reference.isMadeUp }.map {
+            let place = $0.reference.isMadeUp ? $0.record?.key?.words.dropFirst().first : nil
+            return Row(
+                name: place ?? $0.reference.name, tag: place == nil ? $0.reference.tag ?? "" : "",
+                digest: $0.record.map { "\($0.root)" } ?? "",
                 platform: $0.record?.platform ?? "", size: $0.size, unique: $0.uniqueSize, added: date($0.added))
         }
         try list(rows, format, header: ["NAME", "TAG", "DIGEST", "SIZE", "UNIQUE", "ADDED"]) {
@@ -235,6 +264,7 @@ struct UnpackCommand: ParsableCommand {
 
     @ArgumentParser.Argument var name: String
     @ArgumentParser.Argument(transform: identityMode) var mode: IdentityMode
+    @ArgumentParser.Option(help: "the kept sandbox whose image it is") var kept: String?
     @ArgumentParser.OptionGroup var size: ImageSize
 
     func run() throws {
@@ -242,6 +272,7 @@ struct UnpackCommand: ParsableCommand {
         _ = try UserNamespace.enter(preferring: mode)
         let store = try ImageStore(size)
         try Confined.toStore(store.places)
+        if let kept { return try store.unpack(keptAs: kept, reference, mode: mode) }
         try store.unpack(reference, mode: mode)
     }
 }

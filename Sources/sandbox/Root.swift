@@ -15,15 +15,20 @@ struct Root {
     let kind: Kind
     /// What the image's own config says.
     let settings: [Setting]
+    /// What the store knew of the image.
+    var record: ImageRecord?
+    /// The kept sandbox that goes on with an image, whatever its name stands for now.
+    var keptAs: String?
 
     /// - Parameter settings: of the profile and the command line: they say when an image is got, and for what platform.
     static func find(_ word: String, _ settings: [Setting], _ manage: Manage, _ paths: HostPaths) throws -> Root {
         if word == "host" { return Root(kind: .host, settings: []) }
-        if word.hasPrefix("/") || word.hasPrefix(".") { return try folder(word, paths) }
+        if isFolder(word) { return try folder(word, paths) }
         let reference = try reference(word, settings, manage, paths)
         let pull = try Policy.pullChoice(settings)
         let platform = settings.last { $0.option == .platform }?.value
         let here = record(reference, manage)
+        if reference.isMadeUp, let here { return image(reference, here) }
         if pull != .always, let here, fits(here, platform) { return image(reference, here) }
         if pull == .never, let here, let platform {
             throw RunError(
@@ -31,13 +36,51 @@ struct Root {
         }
         if pull == .never { throw RunError("image \(quoted(word)) not found" + hint(word, manage.places)) }
         try manage.run(
-            ["__pull", "--pull", pull.rawValue] + (try Self.limit(settings))
+            ["__pull", "--pull", pull.rawValue] + (try Self.unpacking(settings))
                 + (platform.map { ["--platform=" + $0] } ?? [])
                 + (settings.contains { $0.option == .quiet && $0.value == "true" } ? ["--quiet"] : []) + ["--", word])
         guard let record = record(reference, manage) else {
             throw RunError("image \(quoted(word)) was removed meanwhile; try again")
         }
         return image(reference, record)
+    }
+
+    /// What a kept sandbox goes on with: `word` is how it was named when the sandbox was made.
+    static func kept(_ name: String, _ word: String, _ manage: Manage, _ paths: HostPaths) throws -> Root {
+        guard !isFolder(word), word != "host" else { return try find(word, [], manage, paths) }
+        guard let reference = Layout(word, nil)?.reference ?? ImageReference(word) else {
+            throw RunError("the record of \(quoted(name)) is damaged; `sandbox rm \(name)` removes it")
+        }
+        let named = record(reference, manage)
+        if let record = OwnFile.read(manage.places.keptImage(name)).flatMap({ ImageRecord(encoded: $0) }) {
+            var root = image(reference, record)
+            root.keptAs = name
+            return root
+        }
+        // An earlier version wrote down the layers alone.
+        let layers = layers(of: name, manage.places)
+        if let named, layers.isEmpty || layers == named.layers.map(\.content) { return image(reference, named) }
+        if layers.isEmpty { throw RunError("image \(quoted(word)), which \(quoted(name)) was made on, is gone") }
+        return Root(kind: .image(reference, layers: layers), settings: named?.settings ?? [], keptAs: name)
+    }
+
+    /// The image's layers in a kept sandbox's list, lowest first.
+    private static func layers(of name: String, _ places: Places) -> [Digest] {
+        let words = OwnFile.read(places.keptLowers(name)).map(Words.split) ?? []
+        return words.filter { $0.hasPrefix(places.layers + "/") }.reversed().compactMap { folder in
+            Digest(hex: String(folder.dropFirst(places.layers.count + 1).prefix { $0 != "." }))
+        }
+    }
+
+    /// A folder is written with a slash, before or behind.
+    static func isFolder(_ word: String) -> Bool {
+        word.hasPrefix("/") || word.hasPrefix(".") || word.hasSuffix("/")
+    }
+
+    /// What those are told that get an image.
+    private static func unpacking(_ settings: [Setting]) throws -> [String] {
+        let idMap = settings.last { $0.option == .idMap }?.value
+        return try limit(settings) + (idMap == IdentityChoice.single.rawValue ? ["--id-map=single"] : [])
     }
 
     /// What those are told that write to the store.
@@ -53,7 +96,8 @@ struct Root {
     }
 
     private static func image(_ reference: ImageReference, _ record: ImageRecord) -> Root {
-        Root(kind: .image(reference, layers: record.layers.map(\.content)), settings: record.settings)
+        Root(
+            kind: .image(reference, layers: record.layers.map(\.content)), settings: record.settings, record: record)
     }
 
     private static func record(_ reference: ImageReference, _ manage: Manage) -> ImageRecord? {
@@ -64,11 +108,13 @@ struct Root {
     private static func reference(
         _ word: String, _ settings: [Setting], _ manage: Manage, _ paths: HostPaths
     ) throws -> ImageReference {
-        if let layout = Layout(word) {
+        if let layout = Layout(word, settings.last { $0.option == .platform }?.value) {
             // Whether it can be read is for whoever reads it to say.
             do { _ = try paths.resolve(layout.path, quoted(word)) } catch is Errno {}
             if record(layout.reference, manage)?.key != layout.key {
-                try manage.run(["__adopt", "--key=" + layout.key.word] + (try limit(settings)) + ["--", word])
+                try manage.run(
+                    ["__adopt", "--key=" + layout.key.word] + (try unpacking(settings))
+                        + (layout.platform.map { ["--platform=" + $0] } ?? []) + ["--", word])
                 guard record(layout.reference, manage)?.key == layout.key else {
                     throw RunError("\(quoted(word)) could not be brought in; try again")
                 }
@@ -120,8 +166,9 @@ struct Layout {
     let reference: ImageReference
     let key: EntryKey
     let path: String
+    let platform: String?
 
-    init?(_ word: String) {
+    init?(_ word: String, _ platform: String?) {
         guard let kind = LayoutKind(of: word) else { return nil }
         let rest = String(word.dropFirst(kind.prefix.count))
         let path = rest.prefix { $0 != ":" }
@@ -129,7 +176,9 @@ struct Layout {
         let stamps = [String(path), path + "/index.json"].map { FileStatus.stamp(of: $0) }
         var folder = ""
         do throws(Errno) { folder = try Process.currentFolder() } catch {}
-        key = EntryKey("layout", [word, rest.hasPrefix("/") ? "" : folder] + stamps)
+        let given = [word, rest.hasPrefix("/") ? "" : folder] + stamps
+        key = EntryKey("layout", platform.map { given + [$0] } ?? given)
+        self.platform = platform
         guard let reference = ImageReference(ImageReference.madeUpName(key)) else { return nil }
         self.reference = reference
         self.path = String(path)

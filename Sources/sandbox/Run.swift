@@ -26,6 +26,12 @@ struct Run {
     var given: [String]
     /// The words that describe this run for `sandbox start`: those before the command.
     var recorded: [String]
+    /// For `start`: the name of the sandbox that goes on.
+    private(set) var kept: String?
+    /// For `start`: where the profile's name was written, where that is not the current folder.
+    private var profileFolder: String?
+    /// For `start`: no other profile than it was made with.
+    private var keepsProfile = true
 
     init(_ verb: Verb, _ line: CommandWords, offset: Int, _ manage: Manage) throws {
         self.verb = verb
@@ -55,7 +61,9 @@ struct Run {
         try startLimit(line.settings)
         let profile = try profileSettings()
         try startLimit(profile + line.settings)
-        let root = try Root.find(subject, profile + line.settings, manage, paths)
+        let root =
+            try kept.map { try Root.kept($0, subject, manage, paths) }
+            ?? Root.find(subject, profile + line.settings, manage, paths)
         var policy = try policy(profile, root)
         let protecting = try Protecting(&policy, paths, manage.places)
         var facts = Facts.gather(for: policy, host: root.kind == .host ? manage.places.all : nil)
@@ -66,9 +74,12 @@ struct Run {
         let store = Store(manage)
         let lease = Lease(manage.places)
         let source = try store.unpacked(root, identity.mode, lease, line.settings)
-        var layers = try store.setupLayer(policy, source, identity.mode, lease, given: subject)
+        var layers = try store.setupLayer(
+            policy, source, identity.mode, lease, given: subject, kept: keepsProfile ? kept : nil)
         layers += try store.layers(policy.layers, identity.mode, lease, line.settings)
-        let upper = try Upper.prepare(policy, facts, lowers: layers + source.folders, manage, paths, verb)
+        if source == .host { facts.readLayers(layers) }
+        let upper = try Upper.prepare(
+            policy, facts, MadeOver(root, identity.mode), lowers: layers + source.folders, manage, paths, verb)
         let plan = try LaunchPlan(
             LaunchRequest(
                 policy: policy, facts: facts, root: source, layers: layers, upper: upper.folders, identity: identity,
@@ -80,7 +91,7 @@ struct Run {
         }
         let filter = Enclosure(plan, handsFilesIn: facts.handsFileIn).around(
             try store.filter(policy, identity, paths.trustedTexts))
-        try upper.record(plan, words: recorded, command: command)
+        try upper.record(plan, root, words: recorded, command: command)
         try paths.remember()
         if !policy.quiet { for omission in plan.omissions { Message.say(omission) } }
         if policy.verbose { sayPlan(plan) }
@@ -135,6 +146,10 @@ struct Run {
 
     private func profileSettings() throws -> [Setting] {
         let name = line.settings.last { $0.option == .profile }?.value ?? (verb == .shell ? "shell" : "default")
+        // What a name means depends on the folder.
+        let here = try profileFolder.map { _ in try Process.currentFolder() }
+        if let profileFolder { try changeFolder(profileFolder) }
+        defer { if let here { do { try changeFolder(here) } catch {} } }
         try paths.resolveProfile(name)
         let cache = ProfileCache(manage)
         var file = try cache.settings(of: name)
@@ -197,18 +212,43 @@ struct Run {
         Message.say("run " + plan.execution.command.map(quoted).joined(separator: " "))
     }
 
-    /// For `start`: the words that the kept sandbox was made with stand below those given now.
+    /// For `start`: the words that the kept sandbox was made with stand below those given now. Each kind is relative to
+    /// the folder in which it was written, and `--here` to the one of the last that says it.
     private mutating func restore() throws {
         guard let name = line.subject, Policy.isSandboxName(name) else {
             throw UsageError("say which: sandbox start NAME [COMMAND…]; `sandbox list` shows the kept ones")
         }
+        for option in line.settings.map(\.option) where [.name, .upper, .pull, .platform].contains(option) {
+            throw UsageError(
+                "start goes on with \(quoted(name)) as it is, with its own root and changes: --\(option.rawValue) is for run"
+            )
+        }
         let kept = try KeptSandbox.read(name, manage.places)
+        let given = try line.settings.map { try $0.withHostPathsAbsolute() }
+        let isHere = given.last { $0.option == .here }?.value == "true"
+        keepsProfile = !given.contains { $0.option == .profile }
+        let callers = isHere || !keepsProfile ? try Process.currentFolder() : ""
         try enter(kept.folder, "\(quoted(kept.folder)), where \(quoted(name)) was made")
         let before = try CommandWords(kept.words)
-        line.settings = before.settings + line.settings
+        let own = try before.settings.map { try $0.withHostPathsAbsolute() }
+        // Its folder has this name, whatever it was made as.
+        line.settings = own + given + [Setting(.name, name, .commandLine)]
         line.subject = before.subject
+        if !keepsProfile { profileFolder = callers }
+        if isHere {
+            if keepsProfile { profileFolder = kept.folder }
+            if let word = before.subject, Root.isFolder(word), !word.hasPrefix("/") {
+                line.subject = kept.folder + "/" + word
+            }
+            try changeFolder(callers)
+        }
+        self.kept = name
         recorded = kept.words
-        if given.isEmpty { given = kept.command; tail = nil }
+        if self.given.isEmpty { self.given = kept.command; tail = nil }
+    }
+
+    private func changeFolder(_ path: String) throws {
+        do throws(Errno) { try Process.changeFolder(path) } catch { throw RunError("\(quoted(path)): \(error)") }
     }
 
     /// Goes where a kept sandbox was made, unless a sandbox has turned the way there.

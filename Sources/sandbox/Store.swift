@@ -20,8 +20,10 @@ struct Store {
         case .image(let reference, let digests):
             let name = reference.description
             let folders = digests.map { places.layer($0, mode) }
-            try closeLayers()
-            try lease.hold(folders) { try manage.run(["__unpack", name, mode.rawValue] + (try Root.limit(settings))) }
+            let kept = root.keptAs.map { ["--kept=" + $0] } ?? []
+            try lease.hold(folders) {
+                try manage.run(["__unpack", name, mode.rawValue] + kept + (try Root.limit(settings)))
+            }
             return .image(name: name, layers: folders)
         }
     }
@@ -61,10 +63,13 @@ struct Store {
     }
 
     /// The layer that the profile's set-up commands made on this root, made now where it is missing.
+    /// - Parameter kept: the kept sandbox that goes on with the one it was made on.
     func setupLayer(
-        _ policy: Policy, _ source: RootSource, _ mode: IdentityMode, _ lease: Lease, given: String
+        _ policy: Policy, _ source: RootSource, _ mode: IdentityMode, _ lease: Lease, given: String,
+        kept: String?
     ) throws -> [String] {
         if policy.setup.commands.isEmpty || policy.explain != nil { return [] }
+        if let kept { return try keptSetup(kept, lease) }
         let layers = policy.layers.map { $0 + "=" + FileStatus.stamp(of: $0) }
         let lists = [identity(of: source), layers, policy.setup.words]
         let identity = [mode.rawValue] + lists.flatMap { [String($0.count)] + $0 }
@@ -83,6 +88,22 @@ struct Store {
         }
         let tree = Places.setupTree(folder)
         return Files.isAccessible(tree, 0) ? [tree] : []
+    }
+
+    private func keptSetup(_ name: String, _ lease: Lease) throws -> [String] {
+        let words = OwnFile.read(places.keptLowers(name)).map(Words.split) ?? []
+        for tree in words where tree.hasPrefix(places.setup + "/") && tree.hasSuffix(Places.setupTree("")) {
+            let folder = String(tree.dropLast(Places.setupTree("").count))
+            guard let key = OwnFile.read(Places.setupKey(folder)).flatMap({ EntryKey(encoded: $0) }) else {
+                throw RunError(
+                    "a layer that \(quoted(name)) was made on is gone: \(quoted(tree)); its changes are in "
+                        + quoted(places.sandboxes + "/\(name)/upper"))
+            }
+            guard key.isOf("set-up") else { continue }
+            try lease.hold([folder], key) {}
+            return [tree]
+        }
+        return []
     }
 
     /// What changes when the root does: digests of an image, the package databases of a folder or of this machine.

@@ -17,10 +17,13 @@ struct Upper {
     private let isNew: Bool
     /// A folder that goes at the end.
     private let disposable: String?
+    /// What is written beside the upper.
+    private let over: MadeOver.Record?
 
     init(
         folders: UpperFolders? = nil, lock: SharedDescriptor? = nil, state: String? = nil,
-        list: (file: String, head: [String])? = nil, isNew: Bool = false, disposable: String? = nil
+        list: (file: String, head: [String])? = nil, isNew: Bool = false, disposable: String? = nil,
+        over: MadeOver.Record? = nil
     ) {
         self.folders = folders
         self.lock = lock
@@ -28,10 +31,12 @@ struct Upper {
         self.list = list
         self.isNew = isNew
         self.disposable = disposable
+        self.over = over
     }
 
     static func prepare(
-        _ policy: Policy, _ facts: Facts, lowers: [String], _ manage: Manage, _ paths: HostPaths, _ verb: Verb
+        _ policy: Policy, _ facts: Facts, _ made: MadeOver, lowers: [String], _ manage: Manage, _ paths: HostPaths,
+        _ verb: Verb
     ) throws -> Upper {
         let places = manage.places
         // An explanation makes nothing.
@@ -39,7 +44,7 @@ struct Upper {
         do {
             if let name = policy.name { return try named(name, places, verb) }
             switch policy.upper {
-            case .folder(let path): return try UserFolder(path, paths).prepare(lowers, policy, places)
+            case .folder(let path): return try UserFolder(path, paths).prepare(lowers, policy, made, places)
             case .disk: return try ephemeral(manage)
             case .memory: return Upper()
             case .automatic:
@@ -59,7 +64,7 @@ struct Upper {
             return at("\(places.sandboxes)/\(name)/upper", "\(places.sandboxes)/\(name)/work")
         }
         switch policy.upper {
-        case .folder(let path): return at(path, stateFolder(path) + "/work")
+        case .folder(let path): return at(path, Places.besideUpper(path) + "/work")
         case .disk: return at(places.ephemeral + "/…/upper", places.ephemeral + "/…/work", disposable: true)
         case .memory, .automatic: return Upper()
         }
@@ -84,14 +89,10 @@ struct Upper {
         try Files.makeDirectories(folder + "/upper", mode: 0o755)
         try Files.makeDirectories(folder + "/work")
         return Upper(
-            folders: UpperFolders(upper: folder + "/upper", work: folder + "/work", disposable: false), lock: lock,
+            folders: UpperFolders(
+                upper: folder + "/upper", work: folder + "/work", disposable: false,
+                top: isNew ? .modeAndOwner : .kept), lock: lock,
             state: folder, list: (folder + "/lowers", []), isNew: isNew)
-    }
-
-    /// `.NAME.sandbox` beside the folder NAME: overlayfs wants its work folder on the same file system.
-    static func stateFolder(_ path: String) -> String {
-        let parts = path.split(separator: "/")
-        return "/" + (parts.dropLast() + [".\(parts.last ?? "root").sandbox"]).joined(separator: "/")
     }
 
     private static func locked(_ shared: SharedDescriptor, _ what: String) throws -> SharedDescriptor {
@@ -137,16 +138,21 @@ struct Upper {
         try Files.makeDirectories(folder + "/upper", mode: 0o755)
         try Files.makeDirectories(folder + "/work")
         return Upper(
-            folders: UpperFolders(upper: folder + "/upper", work: folder + "/work", disposable: true), lock: lock,
+            folders: UpperFolders(
+                upper: folder + "/upper", work: folder + "/work", disposable: true, top: .modeAndOwner), lock: lock,
             disposable: folder)
     }
 
     /// Writes what `sandbox diff` and `sandbox start` read.
-    func record(_ plan: LaunchPlan, words: [String], command: [String]) throws {
+    func record(_ plan: LaunchPlan, _ root: Root, words: [String], command: [String]) throws {
         guard let list else { return }
         do throws(Errno) {
             let lowers = plan.lowers.flatMap { [$0.place, $0.folder] }
             try Files.replaceMakingFolders(list.file, with: Words.join(list.head + lowers))
+            if let over { try over.write() }
+            if let state, let image = root.record, !Files.isAccessible(state + "/image", 0) {
+                try Files.replace(state + "/image", with: image.encoded)
+            }
             if let state, !Files.isAccessible(state + "/run", 0) {
                 let kept = KeptSandbox(folder: try Process.currentFolder(), words: words, command: command)
                 try Files.replace(state + "/run", with: kept.encoded)

@@ -23,7 +23,7 @@ struct UserFolder {
         }
     }
 
-    func prepare(_ lowers: [String], _ policy: Policy, _ places: Places) throws -> Upper {
+    func prepare(_ lowers: [String], _ policy: Policy, _ over: MadeOver, _ places: Places) throws -> Upper {
         try refuseOverlap(lowers, policy)
         try refuseStrangers(given)
         try refuseDefaultAccess()
@@ -38,12 +38,43 @@ struct UserFolder {
         paths.hold(made.place, status)
         paths.show(made)
         let lock = try locked(status, places)
-        let state = try work(in: above)
         let record = places.upperRecord(device: status.device, inode: status.inode)
+        let isEmpty = try Descriptor.openWithoutLinks(made.place, [.readOnly, .directory]).names().isEmpty
+        if !isEmpty { try refuseOthers(above, record) }
+        let (state, outer) = try work(in: above)
+        let before = isEmpty ? nil : try MadeOver.read(in: outer)
+        if let before, let word = try over.compare(with: before, what, file: state + "/" + MadeOver.name),
+            !policy.quiet
+        {
+            Message.say(word)
+        }
         if !Files.isAccessible(record, 0) { UpperRecords.forgetGone(places) }
+        // Its mode is that of `/` inside. Where others could look into it, it stays as closed as it is.
+        let top: UpperTop = before == nil && made.isOutOfReach ? .mode : .kept
+        if top == .kept, status.permissions & 0o001 == 0 { try refuseClosed(to: policy.user, over.mode) }
         return Upper(
-            folders: UpperFolders(upper: made.place, work: state + "/work", disposable: false), lock: lock,
-            list: (record, [made.place]))
+            folders: UpperFolders(upper: made.place, work: state + "/work", disposable: false, top: top), lock: lock,
+            list: (record, [made.place]), over: MadeOver.Record(over, in: outer))
+    }
+
+    /// As a user without rights inside, nobody could enter a root that is closed to others.
+    private func refuseClosed(to user: UserChoice?, _ mode: IdentityMode) throws {
+        guard mode == .range, let user, user.uid != 0, user.user != "root" else { return }
+        throw RunError(
+            "\(what) is closed to others, and so to user \(quoted(user.user)) inside; put it into a folder of yours that is "
+                + "closed (mkdir -m 700), where its own mode becomes that of /")
+    }
+
+    /// What is there must be changes: anything else would be deleted by the first white-out, and taken for a part of the
+    /// root file system.
+    private func refuseOthers(_ above: borrowing Descriptor, _ record: String) throws {
+        let state = Places.besideUpper(path.place)
+        if Files.isAccessible(state + "/work", 0) { return }
+        if OwnFile.read(record).map(Words.split)?.first == path.place { return }
+        throw RunError(
+            "\(what) is not empty, and no sandbox has kept its changes there; give an empty folder (to show it inside: "
+                + "--bind \(given); to lay it over ROOTFS: --layer \(given); if it does hold an overlay's changes: "
+                + "mkdir -p -m 700 \(state)/work)")
     }
 
     private func refuseOverlap(_ lowers: [String], _ policy: Policy) throws {
@@ -91,13 +122,13 @@ struct UserFolder {
     }
 
     /// The work folder of overlayfs, `.NAME.sandbox/work` beside the upper.
-    private func work(in above: borrowing Descriptor) throws -> String {
-        let state = Upper.stateFolder(path.place)
+    private func work(in above: borrowing Descriptor) throws -> (state: String, SharedDescriptor) {
+        let state = Places.besideUpper(path.place)
         let name = String(state.split(separator: "/").last ?? "")
-        let outer = try own(above, name, state)
-        let inner = try own(outer, "work", state + "/work")
+        let outer = SharedDescriptor(try own(above, name, state))
+        let inner = try own(outer.descriptor, "work", state + "/work")
         paths.hold(state + "/work", try inner.status())
-        return state
+        return (state, outer)
     }
 
     private func own(_ above: borrowing Descriptor, _ name: String, _ place: String) throws -> Descriptor {

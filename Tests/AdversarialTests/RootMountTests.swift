@@ -47,7 +47,8 @@ struct RootMountTests {
             }
         for target in ["/", ".", "./", "//", "..", "etc", "/proc", "../\(name)/../proc"] {
             try world.sh(
-                "mkdir -p up layer; chmod 700 up; rm -rf \(folder)/\(name); ln -s '\(target)' \(folder)/\(name)")
+                "mkdir -p up layer .up.sandbox/work; chmod -R 700 up .up.sandbox; rm -rf \(folder)/\(name); ln -s '\(target)' \(folder)/\(name)"
+            )
             let outcome = try world.run(options, "ls -a /..; " + Self.look)
             #expect(isRefused(outcome, "\"/\(name)\" is a link to \"\(target)\""), "\(target): \(outcome)")
         }
@@ -76,6 +77,7 @@ struct RootMountTests {
     @Test func aFolderOfTheHostsIsNotStackedOnTheRoot() throws {
         try world.sh("mkdir -m 700 up")
         #expect(try world.run(["--upper", "./up"], "ln -s / /usr").status == 0)
+        try world.sh("rm .up.sandbox/over")
         let outcome = try world.sandbox(["run", "--upper", "./up", "host", "sh", "-c", "ls /..; " + Self.look])
         #expect(isRefused(outcome, "\"usr\"") || isRefused(outcome, "\"/usr\" is a link to \"/\""), "\(outcome)")
     }

@@ -1,6 +1,7 @@
 // Layers, binds, and where changes go.
 
 import Foundation
+import LinuxSystem
 import TestWorld
 import Testing
 
@@ -34,6 +35,91 @@ struct UpperTests {
             try world.run(
                 ["--id-map", mode, "--layer", "./rootfs-init", "--upper", "./diff"], "cat /d/x; ls /etc/gone"
             ).output == "x\n")
+    }
+
+    /// A slip for --bind must not have the project's files deleted.
+    @Test func whatIsNoUpperIsNotTakenForOne() throws {
+        try world.write("project/f", "x")
+        let refused = try world.run(["--upper", "./project"], "rm -f /f")
+        #expect(refused.status == 125, "\(refused)")
+        for text in ["--bind", "--layer", ".project.sandbox"] { #expect(refused.errors.contains(text), "\(refused)") }
+        #expect(!Files.isAccessible(world.folder + "/.project.sandbox", 0))
+        #expect(try world.sh("cat project/f").output == "x")
+        // One that is marked as such, as one of an earlier version is.
+        _ = try world.sh("mkdir -m 700 -p .project.sandbox/work")
+        #expect(try world.run(["--upper", "./project"], "cat /f").output == "x")
+        // By the list of its layers alone.
+        _ = try world.sh("rm -r .project.sandbox")
+        #expect(try world.run(["--upper", "./project"], "cat /f").output == "x")
+    }
+
+    @Test func anUpperIsForTheRootItWasMadeOver() throws {
+        _ = try world.run(["--id-map", "single", "--upper", "./up"], "echo 1 >/n")
+        _ = try world.sh("mkdir other; cp -a root/. other")
+        for (words, says) in [
+            (["--id-map", "single", "--upper", "./up", "./other", "true"], "not to \"\(world.folder)/other\""),
+            (["--id-map", "single", "--upper", "./up", "host", "true"], "not to \"host\""),
+            (["--id-map", "range", "--upper", "./up", "./root", "true"], "--id-map single"),
+        ] {
+            let outcome = try world.sandbox(["run"] + words)
+            #expect(outcome.status == 125 && outcome.errors.contains(says), "\(outcome)")
+        }
+        #expect(try world.run(["--id-map", "single", "--upper", "./up"], "cat /n").output == "1\n")
+        // One of an earlier version goes on, and is marked.
+        _ = try world.sh("rm .up.sandbox/over")
+        #expect(try world.run(["--id-map", "single", "--upper", "./up"], "cat /n").output == "1\n")
+        #expect(try world.sandbox(["run", "--upper", "./up", "host", "true"]).status == 125)
+        _ = try world.sh("rm .up.sandbox/over")
+        #expect(
+            try world.sandbox(["run", "--id-map", "single", "--upper", "./up", "./other", "cat", "/n"]).output == "1\n")
+    }
+
+    @Test(arguments: ["single", "range"])
+    func anUpperIsRemovedWithWhatLiesBesideIt(_ mode: String) throws {
+        let owner = mode == "range" ? "chown -R 1000:1000 /d; " : ""
+        let made = try world.run(["--id-map", mode, "--upper", "./up"], "mkdir /d; touch /d/f; \(owner)chmod 0 /d")
+        #expect(made.status == 0, "\(made)")
+        try world.write("project/f", "x")
+        for (word, says) in [
+            ("./project", "no sandbox has kept"), ("up", "./up"), ("./none", "none"), ("./project/f", "no "),
+        ] {
+            let outcome = try world.sandbox(["rm", word])
+            #expect(outcome.status == 125 && outcome.errors.contains(says), "\(outcome)")
+        }
+        let running = try world.start(
+            World.binary, ["run", "--id-map", mode, "--upper", "./up", "./root", "sh", "-c", "echo ready; sleep 60"])
+        try running.waitForOutput("ready")
+        #expect(try world.sandbox(["rm", "./up"]).errors.contains("in use"))
+        running.signal(SIGTERM)
+        _ = try running.finish()
+        let removed = try world.sandbox(["rm", "./up"])
+        #expect(removed.status == 0, "\(removed)")
+        #expect(
+            try world.sh("ls -A; ls home/.local/share/sandbox/uppers; cat project/f").lines.filter {
+                !$0.hasPrefix("out-")
+            }
+                == ["home", "project", "root", "x"])
+    }
+
+    /// What one run changed on this machine's folders is a layer of the next.
+    @Test func theUpperOfARunOnThisMachineIsALayer() throws {
+        let first = try world.sandbox([
+            "run", "--upper", "./one", "host", "sh", "-c",
+            "echo 1 >/etc/mine; mkdir -p /opt/a /var/lib/q; echo 2 >/opt/a/b; rm /etc/hostname; echo 3 >/top; ls /etc | wc -l",
+        ])
+        #expect(first.status == 0, "\(first)")
+        let script = "cat /etc/mine /opt/a/b /top; ls -d /var/lib/q; ls /etc | wc -l; ls /etc/hostname 2>/dev/null"
+        for options in [["--upper", "./two"], ["--read-only"], ["--layer", "./empty"]] {
+            _ = try world.sh("mkdir -p empty")
+            let next = try world.sandbox(["run", "--layer", "./one"] + options + ["host", "sh", "-c", script])
+            #expect(next.lines == ["1", "2", "3", "/var/lib/q"] + first.lines, "\(options) \(next)")
+        }
+        _ = try world.sandbox(["run", "--layer", "./one", "--upper", "./two", "host", "sh", "-c", "echo 4 >>/etc/mine"])
+        #expect(try world.sandbox(["diff", "./two"]).output == "M /etc/mine\n")
+        // A link in a layer leads nowhere.
+        _ = try world.sh("mkdir -p trick secret; echo s >secret/s; ln -s ../secret trick/opt")
+        let tricked = try world.sandbox(["run", "--layer", "./trick", "host", "cat", "/opt/s"])
+        #expect(tricked.output.isEmpty && tricked.status != 0)
     }
 
     @Test func opaqueFoldersAreUnderstood() throws {
