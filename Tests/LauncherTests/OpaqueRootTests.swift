@@ -32,7 +32,7 @@ struct OpaqueRootTests {
     /// What an image's own files are: not the mount points, nor what is mounted on them, nor the generated files.
     private static let list = """
         find / -xdev -mindepth 1 | sed 's,^/,,' |
-        grep -vxE 'proc|dev|sys|tmp|etc/(hosts|hostname|resolv.conf|apt.*)' | LC_ALL=C sort
+        grep -vxE 'proc|dev|sys|tmp|etc/(hosts|hostname|resolv.conf|mtab|apt.*)' | LC_ALL=C sort
         """
 
     private func lines(_ script: String) throws -> [String] {
