@@ -6,9 +6,26 @@ public struct CallRule: Sendable {
         case equals(argument: Int, UInt32)
         /// One of these bits is set.
         case anyBit(argument: Int, UInt32)
+        /// The bits of a mask are these.
+        case masked(argument: Int, UInt32, UInt32)
+
+        /// Falls through where it holds, and else goes past `left` more instructions.
+        fileprivate func code(left: Int) -> [FilterProgram.Instruction] {
+            func load(_ argument: Int) -> FilterProgram.Instruction { .init(Code.load, UInt32(16 + 8 * argument)) }
+            switch self {
+            case .equals(let argument, let value):
+                return [load(argument), .init(Code.ifEqual, value, jumpFalse: UInt8(left))]
+            case .anyBit(let argument, let bits):
+                return [load(argument), .init(Code.ifAnyBit, bits, jumpFalse: UInt8(left))]
+            case .masked(let argument, let mask, let value):
+                return [
+                    load(argument), .init(Code.and, mask), .init(Code.ifEqual, value, jumpFalse: UInt8(left)),
+                ]
+            }
+        }
     }
 
-    let number: UInt32
+    public let number: UInt32
     /// All must hold.
     let conditions: [Condition]
     /// SECCOMP_RET_* with its data.
@@ -20,24 +37,14 @@ public struct CallRule: Sendable {
         self.answer = answer
     }
 
+    /// The same rule for a call of another number.
+    public func numbered(_ number: UInt32) -> CallRule { CallRule(number, where: conditions, answer: answer) }
+
     /// Goes on behind it where the rule does not apply.
     var code: [FilterProgram.Instruction] {
-        // Two instructions a condition, and the answer.
-        var left = 2 * conditions.count + 1
-        var code: [FilterProgram.Instruction] = [
-            .init(Code.load, 0), .init(Code.ifEqual, number, jumpFalse: UInt8(left)),
-        ]
-        for condition in conditions {
-            left -= 2
-            let (test, argument, value) =
-                switch condition {
-                case .equals(let argument, let value): (Code.ifEqual, argument, value)
-                case .anyBit(let argument, let bits): (Code.ifAnyBit, argument, bits)
-                }
-            code.append(.init(Code.load, UInt32(16 + 8 * argument)))
-            code.append(.init(test, value, jumpFalse: UInt8(left)))
-        }
-        return code + [.init(Code.answer, answer)]
+        var code: [FilterProgram.Instruction] = [.init(Code.answer, answer)]
+        for condition in conditions.reversed() { code = condition.code(left: code.count) + code }
+        return [.init(Code.load, 0), .init(Code.ifEqual, number, jumpFalse: UInt8(code.count))] + code
     }
 }
 
@@ -61,6 +68,34 @@ extension FilterProgram {
                         .init(Code.answer, SeccompAnswer.allow),
                     ]
                 } + [.init(Code.answer, otherwise)])
+    }
+
+    /// Answers calls of one interface by the first rule that applies, and allows the rest, as all calls of others.
+    public init(_ rules: [CallRule], of architecture: UInt32) {
+        let rest = [Instruction(Code.answer, SeccompAnswer.allow)]
+        self = FilterProgram(rules.flatMap(\.code) + rest).preferred(for: architecture, to: FilterProgram(rest))
+    }
+
+    /// By the first rule that applies, then by the call's number; calls without either with `otherwise`.
+    public init(answers: [UInt32: UInt32], after rules: [CallRule], otherwise: UInt32) {
+        var code = rules.flatMap(\.code)
+        // Numbers that follow each other, up to and with the last of a run.
+        code.append(.init(Code.load, 0))
+        let last = answers.keys.max() ?? 0
+        for number in 0...last where number == last || answers[number] != answers[number + 1] {
+            code.append(.init(Code.ifGreater, number, jumpTrue: 1))
+            code.append(.init(Code.answer, answers[number] ?? otherwise))
+        }
+        self.init(code + [.init(Code.answer, otherwise)])
+    }
+
+    /// This program for calls of that interface, and `other` for all others.
+    public func preferred(for architecture: UInt32, to other: FilterProgram) -> FilterProgram {
+        FilterProgram(
+            [
+                .init(Code.load, 4), .init(Code.ifEqual, architecture, jumpTrue: 1),
+                .init(Code.jump, UInt32(instructions.count)),
+            ] + instructions + other.instructions)
     }
 
     private static func head(foreign: UInt32) -> [Instruction] {

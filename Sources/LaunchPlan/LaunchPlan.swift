@@ -59,6 +59,12 @@ public struct LaunchPlan: Equatable, Sendable {
     /// What each step needs of the machine.
     public var needs: [Need] { steps.map(\.need) }
 
+    /// The network is the sandbox's own loopback and nothing else.
+    public var hasClosedNetwork: Bool { request.policy.network == .none }
+
+    /// Programs of 32 bits may run.
+    public var opensSecondInterface: Bool { request.policy.allowed.contains("i386") }
+
     /// The folder of the host that holds the changes, where they are not in memory.
     public var upperFolder: String? { request.upper?.upper }
 

@@ -4,12 +4,14 @@
 import BPF
 public import LaunchPlan
 import LinuxSystem
+import SandboxPolicy
 
 public struct Enclosure {
     private var rules: [CallRule] = []
 
     /// - Parameter handsFilesIn: a standard descriptor is a file that is not open for writing.
     public init(_ plan: LaunchPlan, handsFilesIn: Bool) {
+        isSecondOpen = plan.opensSecondInterface
         // A shell's job keeps its process group: the launcher is in it, and what comes behind it in a pipeline.
         if Namespacing.leadsGroup { closeCallersGroup(plan) }
         // Init's own capability is no protection from whoever has it too.
@@ -23,9 +25,25 @@ public struct Enclosure {
     public func around(_ filter: [UInt8]?) -> [UInt8]? {
         if rules.isEmpty { return filter }
         // Other interfaces than the machine's own are the filter's to close.
-        let front = FilterProgram(rules, foreign: SeccompAnswer.allow)
+        let native = FilterProgram(rules, foreign: SeccompAnswer.allow)
+        let second = FilterProgram(secondRules, of: Self.secondArchitecture)
+        let front = isSecondOpen ? second.continued(by: native, where: SeccompAnswer.allow) : native
         guard let filter else { return front.bytes }
         return front.continued(by: FilterProgram(bytes: filter), where: SeccompAnswer.allow).bytes
+    }
+
+    /// AUDIT_ARCH_I386: an interface that `--allow` opens.
+    private static let secondArchitecture: UInt32 = 0x4000_0003
+    private let isSecondOpen: Bool
+
+    /// The same rules by the other interface's numbers, which has two of some calls.
+    private var secondRules: [CallRule] {
+        rules.flatMap { rule in
+            let name = SystemCallTable.native.name(of: rule.number) ?? ""
+            return [name, name + "64"].compactMap { name in
+                SystemCallTable.i386.number(of: name).map { rule.numbered($0) }
+            }
+        }
     }
 
     private mutating func refuse(_ call: UInt32, where conditions: CallRule.Condition...) {

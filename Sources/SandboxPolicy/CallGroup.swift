@@ -120,6 +120,10 @@ public struct CallGroup: Sendable {
             "sockets", "socket socketpair", "sockets of all families: AF_VSOCK reaches the host, AF_ALG the kernel",
             isDangerous: true),
         CallGroup(
+            "i386", "",
+            "programs of 32 bits, by the kernel's second interface: its calls are decided as those of the same name, but "
+                + "for sockets and memory that are asked for by way of socketcall and ipc: add sockets for the former"),
+        CallGroup(
             "ipc",
             "shmget shmat shmctl shmdt semget semop semtimedop semctl msgget msgsnd msgrcv msgctl mq_open mq_unlink "
                 + "mq_timedsend mq_timedreceive mq_notify mq_getsetattr",

@@ -37,15 +37,20 @@ extension FilterProfile {
             }
             program = try first.program().continued(by: program, where: FilterContext.undecided)
         }
-        if let opened = try Self.opened(target.allowed) {
+        let opened = try Self.openedCalls(target.allowed)
+        if let opened = try Self.opened(opened) {
             program = opened.continued(by: program, where: FilterContext.undecided)
+        }
+        if target.allowed.contains(SecondInterface.group) {
+            guard Architecture.native == .x86_64 else { throw .unknownOpening(SecondInterface.group) }
+            program = SecondInterface(decisions, opened: opened).program
+                .preferred(for: SecondInterface.architecture, to: program)
         }
         guard program.instructions.count <= FilterProgram.limit else { throw .tooLong(program.instructions.count) }
         return program
     }
 
-    /// Allows what `names` open, and decides nothing else; nil where they open nothing.
-    private static func opened(_ names: [String]) throws(FilterError) -> FilterProgram? {
+    private static func openedCalls(_ names: [String]) throws(FilterError) -> [AllowedCall] {
         var calls: [AllowedCall] = []
         for name in names {
             guard let opened = CallGroup.calls(of: name) else { throw .unknownOpening(name) }
@@ -53,6 +58,11 @@ extension FilterProfile {
             if opened == [AllowedCall(name)], NamedCall(name).number == nil { throw .unknownOpening(name) }
             for call in opened where !calls.contains(call) { calls.append(call) }
         }
+        return calls
+    }
+
+    /// Allows these calls, and decides nothing else; nil where there are none.
+    private static func opened(_ calls: [AllowedCall]) throws(FilterError) -> FilterProgram? {
         if calls.isEmpty { return nil }
         let context = try FilterContext(default: FilterContext.undecided)
         let whole = calls.filter { $0.argument == nil }.map(\.name)
