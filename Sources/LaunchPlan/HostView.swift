@@ -127,6 +127,10 @@ extension LaunchPlan {
         var lines: [String] {
             ["shows " + words(folders), "shows as empty " + words(HostView.emptyFolders.map { "/" + $0 } + hidden)]
                 + (others.isEmpty ? [] : ["does not show " + words(others) + "; --bind brings them"])
+                + [
+                    "lets only your own files be changed: the system's folders belong to root, who is nobody inside; "
+                        + "install into a folder of yours, or use an image"
+                ]
         }
 
         private func words(_ paths: [String]) -> String { paths.map { escaped($0) }.joined(separator: " ") }

@@ -92,17 +92,13 @@ struct CallShape {
         return shapes
     }()
 
-    /// Calls that connect somewhere.
-    static let connections = [
-        WatchedCall(SystemCallNumber.connect), WatchedCall(SystemCallNumber.sendto, where: (argument: 5, bits: .max)),
-    ]
-
     /// Calls that change the file system, as far as their arguments say so without a look into memory.
-    static var changes: [WatchedCall] {
+    /// - Parameter openings: the flags of open(2) that count.
+    static func changes(openings: UInt32) -> [WatchedCall] {
         known.sorted { $0.key < $1.key }.compactMap { number, shape in
             switch shape.change {
             case nil: nil
-            case .opens(let flags): WatchedCall(number, where: (argument: flags, bits: OpenBits.write))
+            case .opens(let flags): WatchedCall(number, where: (argument: flags, bits: openings))
             case .makes, .removes, .replaces, .changes, .changesLink: WatchedCall(number)
             }
         }

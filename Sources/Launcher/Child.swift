@@ -95,6 +95,7 @@ struct Child {
             start.asking = .init(filter: observer.askingFilter, keeping: ended.raw) { listener = $0 }
         }
         do throws(Errno) {
+            if launch.countsConnections { try NetworkCounters.send(by: ended.descriptor) }
             // What neither this process nor the command may have is given up once, for both.
             try Capabilities.limitBounding(to: launch.plan.execution.capabilities.union(Init.capabilities))
             command = try Namespacing.startCommand(

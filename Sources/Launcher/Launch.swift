@@ -14,6 +14,8 @@ public struct Launch {
     var closesKeys: Bool { filter.map { FilterProgram(bytes: $0).refuses(SystemCallNumber.keys) } ?? false }
     /// Hears of system calls, which the filter then asks about.
     let observer: Observer?
+    /// What the closed network refuses is to be told.
+    var countsConnections: Bool { observer?.attention.isOfDenials == true && plan.hasClosedNetwork }
     /// The command's words, and where in this process's own command line the rest of them begins.
     let words: [String]
     let tail: Int?
@@ -94,6 +96,7 @@ public struct Launch {
         var network: UserNetwork?
         defer { network?.stop() }
         let listener: SystemCallListener?
+        let counters: NetworkCounters?
         let members: Members?
         let appending: [Appending]
         do throws(LaunchFailure) {
@@ -109,7 +112,10 @@ public struct Launch {
                 }
             }
             try Self.awaitStart(failure.descriptor)
-            do throws(Errno) { listener = observer == nil ? nil : try Self.listener(from: status.descriptor) } catch {
+            do throws(Errno) {
+                counters = countsConnections ? try NetworkCounters(receivedBy: status.descriptor) : nil
+                listener = observer == nil ? nil : try Self.listener(from: status.descriptor)
+            } catch {
                 throw LaunchFailure(.namespaces, errno: error.rawValue)
             }
         } catch {
@@ -128,6 +134,7 @@ public struct Launch {
                 answer: { if let listener { observer?.answer(listener) } })
             return supervisor.run()
         }
+        if let counters { observer?.add(counters.counts) }
         for file in appending { file.passRest() }
         files.restore(members)
         group?.restore()

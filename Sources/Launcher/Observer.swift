@@ -2,19 +2,23 @@
 // is told to the user and decides nothing.
 
 import BPF
+public import LaunchPlan
 import LinuxSystem
 public import Observations
 
 /// What of a run is to be remembered.
 public final class Observer {
     public enum Attention: Sendable {
-        /// What the policy keeps from happening.
-        case denials(isNetworkClosed: Bool, hasReadOnlyPlaces: Bool)
+        /// What the policy keeps from happening. `owners`: changes of what belongs to ids that are not among these are
+        /// looked for, too.
+        case denials(hasReadOnlyPlaces: Bool, owners: [IDRange]?)
         /// Everything.
         case all
+
+        var isOfDenials: Bool { if case .denials = self { true } else { false } }
     }
 
-    private let attention: Attention
+    let attention: Attention
     /// The filter as the policy has it: it decides.
     private let filter: FilterProgram
     /// How often each was seen, and when first.
@@ -36,12 +40,17 @@ public final class Observer {
         let asking: FilterProgram?
         switch attention {
         case .all: asking = self.filter.tellingOfAll(exempt: exempt)
-        case .denials(let isNetworkClosed, let hasReadOnlyPlaces):
-            let watched = (isNetworkClosed ? CallShape.connections : []) + (hasReadOnlyPlaces ? CallShape.changes : [])
-            asking = self.filter.telling(of: watched, exempt: exempt)
+        case .denials(let hasReadOnlyPlaces, let owners):
+            let openings = hasReadOnlyPlaces ? OpenBits.write : owners != nil ? OpenBits.writeAnew : nil
+            asking = self.filter.telling(of: openings.map(CallShape.changes) ?? [], exempt: exempt)
         }
         guard let asking else { return nil }
         askingFilter = asking.bytes
+    }
+
+    /// What the closed network has counted, told last.
+    func add(_ counts: NetworkCounts) {
+        for (observation, count) in counts.observations { self.counts[observation] = (count, self.counts.count) }
     }
 
     /// What was seen, in the order in which it was seen first.
@@ -59,6 +68,9 @@ public final class Observer {
         let call = SystemCall(number: asked.number, architecture: asked.architecture, asked.arguments)
         let answer = filter.answer(to: call) ?? SeccompAnswer.killProcess
         let isAllowed = answer == SeccompAnswer.allow || answer == SeccompAnswer.log
+        if isAllowed, case .denials(_, let owners) = attention {
+            return letChange(listener, asked, call, owners)
+        }
         // Looked at while the process waits, and believed only if it still does.
         let found = look(at: call, of: asked.process, isAllowed: isAllowed, answer)
         let isValid = listener.isValid(asked)
@@ -69,6 +81,26 @@ public final class Observer {
             listener.refuse(asked, SeccompAnswer.errno(answer) ?? Errno.permission.rawValue)
         }
         if isValid { for observation in found { remember(observation) } }
+    }
+
+    /// Most changes succeed: only what names the path is read while the process waits, and looked at when it goes on.
+    /// Nothing is missed by that, for a change that was refused leaves all as it was.
+    private func letChange(
+        _ listener: SystemCallListener, _ asked: SystemCallListener.Question, _ call: SystemCall, _ owners: [IDRange]?
+    ) {
+        let isNative = call.architecture == SystemCall.nativeArchitecture
+        guard isNative, let shape = CallShape.known[call.number], let change = shape.change,
+            let view = ChangeView(asked.process, owners)
+        else { return listener.allow(asked) }
+        let process = ProcessView(asked.process)
+        let texts = shape.texts.map { process.text($0, call.arguments) }
+        let isValid = listener.isValid(asked)
+        listener.allow(asked)
+        guard isValid, let path = texts.last, !path.isEmpty,
+            let obstacle = view.obstacle(to: change, path, call.arguments)
+        else { return }
+        let kind: Observation.Kind = obstacle == .readOnly ? .change : .ownership
+        remember(Observation(kind, call, texts: texts.map(ProcessView.shown)))
     }
 
     private func remember(_ observation: Observation) {
@@ -115,13 +147,6 @@ public final class Observer {
             if view.needsOverride(path, writing: writes) { found.append(observed(.override)) }
             return found
         }
-        if let change = shape?.change {
-            guard let path, view.isRefused(change, path, call.arguments) else { return [] }
-            return [observed(.change)]
-        }
-        guard case .address(let pointer, let length)? = shape?.texts.last,
-            let address = view.address(pointer, length: length, call.arguments), !view.isAnswered(address)
-        else { return [] }
-        return [Observation(.connection, call, texts: [address.description])]
+        return []
     }
 }

@@ -53,47 +53,6 @@ struct ProcessView {
         } catch { return written }
     }
 
-    /// Whether a change of `path` meets a read-only file system, and would not have failed without.
-    func isRefused(_ change: CallShape.Change, _ path: String, _ arguments: [UInt64]) -> Bool {
-        func flags(_ index: Int) -> UInt32 { UInt32(truncatingIfNeeded: arguments[index]) }
-        do throws(Errno) {
-            let root = try Descriptor.open("/proc/\(process)/root", [.path, .directory])
-            switch change {
-            case .makes:
-                if try Self.isReadOnly(path, root, [.noFollow]) != nil { return false }
-                return try Self.isReadOnly(Self.parent(of: path), root) ?? false
-            case .removes:
-                guard let isReadOnly = try Self.isReadOnly(path, root, [.noFollow]) else { return false }
-                // Read-only by itself, it is a mount, which stays where it is.
-                if isReadOnly { return true }
-                return try Self.isReadOnly(Self.parent(of: path), root) ?? false
-            case .replaces:
-                if try Self.isReadOnly(path, root, [.noFollow]) == true { return true }
-                return try Self.isReadOnly(Self.parent(of: path), root) ?? false
-            case .changesLink: return try Self.isReadOnly(path, root, [.noFollow]) ?? false
-            case .changes(let index):
-                let isOfLink = index.map { flags($0) & OpenBits.noFollow != 0 } ?? false
-                return try Self.isReadOnly(path, root, isOfLink ? [.noFollow] : []) ?? false
-            case .opens(let index):
-                if let target = try Self.isReadOnly(path, root, isOpened: true) { return target }
-                if flags(index) & OpenBits.create == 0 { return false }
-                return try Self.isReadOnly(Self.parent(of: path), root) ?? false
-            }
-        } catch { return false }
-    }
-
-    /// nil where there is nothing.
-    /// - Parameter isOpened: only what is written by opening it counts: a device on a read-only mount is written to.
-    private static func isReadOnly(
-        _ path: String, _ root: borrowing Descriptor, _ flags: OpenFlags = [], isOpened: Bool = false
-    ) throws(Errno) -> Bool? {
-        do throws(Errno) {
-            let file = try root.openInRoot(path, flags.union(.path))
-            if isOpened, ![.regular, .directory].contains(try file.status().kind) { return false }
-            return try file.isReadOnly
-        } catch .noEntry { return nil }
-    }
-
     /// Whether the process's user gets at `path` only by CAP_DAC_OVERRIDE, as far as owner and mode tell (groups do not
     /// count: too much is learned rather than too little).
     func needsOverride(_ path: String, writing: Bool) -> Bool {
@@ -104,17 +63,12 @@ struct ProcessView {
             var status: FileStatus
             var wanted: UInt32 = writing ? 2 : 4
             do throws(Errno) { status = try root.openInRoot(path, [.path]).status() } catch .noEntry where writing {
-                status = try root.openInRoot(Self.parent(of: path), [.path, .directory]).status()
+                status = try root.openInRoot(ChangeView.parent(of: path), [.path, .directory]).status()
                 wanted = 3
             }
             let granted = status.owner == user ? status.permissions >> 6 : status.permissions
             return granted & wanted != wanted
         } catch { return false }
-    }
-
-    private static func parent(of path: String) -> String {
-        let names = path.split(separator: "/")
-        return "/" + names.dropLast().joined(separator: "/")
     }
 }
 
@@ -123,12 +77,6 @@ struct InternetAddress: CustomStringConvertible {
     let isVersion6: Bool
     let bytes: [UInt8]
     let port: Int
-
-    var isLoopback: Bool {
-        if !isVersion6 { return bytes[0] == 127 }
-        let isMapped = bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xff && bytes[11] == 0xff
-        return isMapped ? bytes[12] == 127 : bytes[..<15].allSatisfy { $0 == 0 } && bytes[15] <= 1
-    }
 
     var description: String {
         guard isVersion6 else { return bytes.map { String($0) }.joined(separator: ".") + ":\(port)" }
@@ -164,21 +112,6 @@ extension ProcessView {
         case Self.version6 where bytes.count >= 24:
             return InternetAddress(isVersion6: true, bytes: Array(bytes[8..<24]), port: port)
         default: return nil
-        }
-    }
-
-    /// Whether somebody inside listens there: the sandbox's own loopback works.
-    func isAnswered(_ address: InternetAddress) -> Bool {
-        guard address.isLoopback else { return false }
-        let wanted = String(address.port, radix: 16, uppercase: true)
-        let port = ":" + String(repeating: "0", count: max(0, 4 - wanted.count)) + wanted
-        // proc_net(5): the second field is the local address, the fourth the state; 0A listens, 07 is any of udp's.
-        return ["tcp", "tcp6", "udp", "udp6"].contains { table in
-            (Files.text("/proc/\(process)/net/\(table)", limit: 1 << 20) ?? "").split(separator: "\n").contains {
-                line in
-                let fields = line.split(separator: " ")
-                return fields.count > 3 && fields[1].hasSuffix(port) && (fields[3] == "0A" || fields[3] == "07")
-            }
         }
     }
 }

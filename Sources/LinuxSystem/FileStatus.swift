@@ -112,6 +112,13 @@ extension Descriptor {
     }
 }
 
+extension Descriptor {
+    /// Whether this process may write to the file (faccessat(2)); a kernel before 5.8 can't say, which is taken for yes.
+    public var isWritable: Bool {
+        borrowing get { sb_is_writable(raw) == 0 || errno != EACCES }
+    }
+}
+
 /// What a file system has and what is left of it for ordinary users (statvfs(3)).
 public struct DiskSpace: Sendable {
     /// Bytes.

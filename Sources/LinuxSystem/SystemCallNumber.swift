@@ -94,6 +94,8 @@ public enum ProcessSelection {
 /// Flags of open(2) by which a file may be changed.
 public enum OpenBits {
     public static let write = UInt32(O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)
+    /// Those by which a file is made or written anew: not those of databases and logs, which open what is theirs.
+    public static let writeAnew = UInt32(O_WRONLY | O_CREAT | O_TRUNC)
     public static let create = UInt32(O_CREAT)
     /// AT_SYMLINK_NOFOLLOW of fstatat(2) and its kin.
     public static let noFollow = UInt32(AT_SYMLINK_NOFOLLOW)

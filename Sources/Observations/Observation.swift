@@ -8,10 +8,14 @@ public struct Observation: Hashable, Sendable {
     public enum Kind: String, Sendable {
         /// The filter refused the call.
         case refused
-        /// A connection, while the network is closed.
+        /// A connection to an address outside, while the network is closed.
         case connection
+        /// A connection to the closed network's own loopback, where nobody listened in the whole run.
+        case unanswered
         /// A change in a place that is read-only; while learning, any.
         case change
+        /// A change of what belongs to an id that is not inside.
+        case ownership
         /// A call that was made: told of while learning only.
         case used
         /// Access to a file that its mode alone does not give. While learning only.

@@ -48,6 +48,14 @@ enum CallWords {
 
     static func words(_ observation: Observation) -> String {
         let name = SystemCallName.of(observation.number, architecture: observation.architecture)
+        switch observation.kind {
+        case .connection where observation.texts.isEmpty: return "connections to addresses outside"
+        case .unanswered where name == "connect":
+            return "connections to the sandbox's own loopback, where nothing listened"
+        case .unanswered:
+            return "datagrams to the sandbox's own loopback, where nothing listened, as look-ups of names send them"
+        default: break
+        }
         // The texts are whatever a process inside put there.
         var words = observation.texts.filter { !$0.isEmpty }.map(quoted)
         if let argument = observation.argument.flatMap({ Self.argument(name, $0) }) { words.insert(argument, at: 0) }

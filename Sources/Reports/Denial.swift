@@ -78,10 +78,14 @@ extension Denial {
             (rule, remedy) = Self.filterRule(call, observation, record, filter)
         case .connection:
             rule = Self.rule(.network, "none", record)
-            remedy = Remedy(
-                settings: [(.network, "host")],
-                note: observation.isOfLoopback
-                    ? "this was the sandbox's own loopback, where nothing listens" : nil)
+            remedy = Remedy(settings: [(.network, "host")])
+        case .unanswered:
+            rule = Self.rule(.network, "none", record)
+            remedy = Remedy(settings: [(.network, "host")], note: "which has this machine's own loopback")
+        case .ownership:
+            rule = Self.rule(.idMap, "single", record)
+            rule.part = "whose ids do not own this file of the machine's"
+            remedy = Remedy(settings: [], note: Self.ownPlaces)
         case .change:
             (rule, remedy) = Self.changeRule(observation.texts.last ?? "", record)
         }
@@ -92,6 +96,10 @@ extension Denial {
         let setting = record.settings.last { $0.option == option }
         return DenialRule(option: option, value: setting?.value ?? value, origin: setting?.origin ?? .builtIn)
     }
+
+    /// What to do instead of changing the machine's own files.
+    private static let ownPlaces =
+        "use an image, where all files are the sandbox's own, or a folder of yours (as make's DESTDIR, pip's --user)"
 
     private static func changeRule(_ path: String, _ record: ObservationRecord) -> (DenialRule, Remedy) {
         func isBelow(_ folder: String) -> Bool { path == folder || path.hasPrefix(folder == "/" ? "/" : folder + "/") }
@@ -177,7 +185,13 @@ extension Denial {
         let isX32 = observation.number & 0x4000_0000 != 0
         guard observation.architecture == SystemCall.nativeArchitecture, !isX32 else {
             rule.part = "which refuses other architectures' interfaces as a whole"
-            return (rule, Remedy(settings: [], note: "use programs built for this machine's own architecture"))
+            let isI386 = SystemCallTable.of(architecture: observation.architecture) == nil ? false : !isX32
+            return (
+                rule,
+                isI386
+                    ? Self.secondInterface(call, record)
+                    : Remedy(settings: [], note: "use programs built for this machine's own architecture")
+            )
         }
         let listed = record.settings.filter { $0.option == .syscalls }
         if let last = listed.last, !listed.contains(where: { $0.value == call }) {
@@ -200,6 +214,15 @@ extension Denial {
             rule.part = "rule \(quoted(comment))"
         }
         return (rule, remedy(call, observation, group))
+    }
+
+    /// What opens the interface for programs of 32 bits, or what they lack there.
+    private static func secondInterface(_ call: String, _ record: ObservationRecord) -> Remedy {
+        guard record.settings.contains(where: { $0.option == .allow && $0.value == "i386" }) else {
+            return Remedy(settings: [(.allow, "i386")], note: "which opens the interface for programs of 32 bits")
+        }
+        if call == "socketcall" { return Remedy(settings: [(.allow, "sockets")], note: "sockets of all families") }
+        return Remedy(settings: [], note: "a program of this machine's own architecture may be allowed more")
     }
 
     private static func remedy(_ call: String, _ observation: Observation, _ group: CallGroup?) -> Remedy {

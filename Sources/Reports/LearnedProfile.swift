@@ -42,7 +42,7 @@ public struct LearnedProfile: Sendable {
         for (seen, count) in record.seen {
             let name = SystemCallName.of(seen.number, architecture: seen.architecture)
             switch seen.kind {
-            case .refused, .connection: refused.append((CallWords.words(seen), count))
+            case .refused, .connection, .unanswered, .ownership: refused.append((CallWords.words(seen), count))
             case .override:
                 needs[.cap_dac_override] = needs[.cap_dac_override] ?? "\(name) \(quoted(seen.texts.last ?? ""))"
             case .change: if let path = seen.texts.last, !path.isEmpty { written.insert(path) }

@@ -1,5 +1,6 @@
 // What is remembered of a run, where, and who tells it.
 
+import LaunchPlan
 import Launcher
 import LinuxSystem
 import Observations
@@ -17,7 +18,10 @@ struct Observing {
     private let isLearning: Bool
 
     /// nil where nothing is to be watched.
-    init?(_ verb: Verb, _ policy: Policy, _ filter: [UInt8]?, _ manage: Manage) throws {
+    /// - Parameter foreign: where the root file system holds much that is not the sandbox's own: the ids that are.
+    init?(
+        _ verb: Verb, _ policy: Policy, _ filter: [UInt8]?, foreign: [IDRange]?, _ manage: Manage
+    ) throws {
         isLearning = verb == .learn
         guard isLearning || policy.report != .none else { return nil }
         self.policy = policy
@@ -40,9 +44,9 @@ struct Observing {
         let hasReadOnlyPlaces =
             policy.readOnly || policy.binds.contains(where: \.readOnly) || !policy.masks.isEmpty
             || !policy.protected.isEmpty
-        guard isLearning || filter != nil || isNetworkClosed || hasReadOnlyPlaces else { return nil }
+        guard isLearning || filter != nil || isNetworkClosed || hasReadOnlyPlaces || foreign != nil else { return nil }
         let attention: Observer.Attention =
-            isLearning ? .all : .denials(isNetworkClosed: isNetworkClosed, hasReadOnlyPlaces: hasReadOnlyPlaces)
+            isLearning ? .all : .denials(hasReadOnlyPlaces: hasReadOnlyPlaces, owners: foreign)
         guard let observer = Observer(attention, filter: filter) else {
             Message.say("the system call filter is too long to be asked about; what it refuses is not reported")
             return nil

@@ -98,7 +98,8 @@ struct Run {
         defer { upper.discard(manage) }
         let guardian = try protecting.guardian(isQuiet: policy.quiet)
         defer { guardian?.end() }
-        let observing = try Observing(verb, policy, filter, manage)
+        let observing = try Observing(
+            verb, policy, filter, foreign: root.kind == .host ? identity.uids : nil, manage)
         TimeLimit.stop()
         if TimeLimit.hasPassed { throw RunError.said }
         let launch = Launch(

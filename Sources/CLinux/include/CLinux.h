@@ -225,6 +225,7 @@ static inline int sb_is_exclusive(int fd) {
 static inline int sb_share_terminal(int fd) { return ioctl(fd, TIOCNXCL); }
 // KEYCTL_JOIN_SESSION_KEYRING without a name.
 static inline int sb_join_session_keyring(void) { return syscall(SYS_keyctl, 1, NULL) < 0 ? -1 : 0; }
+static inline int sb_is_writable(int fd) { return (int)syscall(439, fd, "", W_OK, AT_EMPTY_PATH); }  // faccessat2(2)
 static inline int sb_setns(int fd, int type) { return setns(fd, type); }
 static inline int sb_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 
