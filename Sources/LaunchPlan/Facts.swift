@@ -96,6 +96,10 @@ public struct Facts: Equatable, Sendable {
     public var isTerminal = false
     /// Descriptor 0, 1 or 2 is a file that is not open for writing.
     public var handsFileIn = false
+    /// For ROOTFS `host`: what is shown as id 0's.
+    public var rootOwned: [RootOwnedFile] = []
+    /// Limits of the caller's own, which the sandbox is to see.
+    public var limits = OwnLimits.none
 
     public init() {}
 

@@ -169,6 +169,9 @@ extension LaunchPlan {
             if !points.contains(where: { $0.path == path }) { points.append(MountPoint(path: path, isFile: isFile)) }
         }
         for path in ["/proc", "/dev", "/sys", "/tmp", "/etc"] { add(path, isFile: false) }
+        if request.facts.limits != .none, request.policy.network == .host {
+            for path in ["/sys/fs", OwnLimits.place] { add(path, isFile: false) }
+        }
         if request.root == .host { for name in HostView.emptyFolders { add("/" + name, isFile: false) } }
         let folders = (request.policy.memoryMounts.map(\.destination) + (imageWorkdir.map { [$0] } ?? []))
             .map { MountPoint(path: $0, isFile: false) }
@@ -339,6 +342,7 @@ extension LaunchPlan {
         for (name, content) in generatedFiles {
             steps.append(.writeFile(scratch: "files/etc/" + name, content: content))
         }
+        if request.root == .host { steps += request.facts.rootOwned.steps }
         if request.root == .host, request.policy.nested {
             // A mount there would keep a sandbox within this one from stacking /var: what lies under a mount of ours is
             // not to be seen from a nested user namespace, and the kernel sees to it.
@@ -412,6 +416,7 @@ extension LaunchPlan {
                 steps.append(.maskOfProcessors(Self.maskedOfProcessors))
             }
         }
+        steps += request.facts.limits.steps
         if request.root == .host, !request.policy.nested {
             steps.append(
                 .mount(.tmpfs, at: "/var/tmp", options: [.noSetID, .noDevices], data: [("mode", "1777")]))

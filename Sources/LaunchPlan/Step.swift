@@ -24,7 +24,7 @@ public enum UpperFolder: Equatable, Sendable {
 
 /// The kernel file systems a sandbox gets of its own.
 public enum KernelFileSystem: String, Equatable, Sendable {
-    case proc, sysfs, tmpfs, devpts, mqueue
+    case proc, sysfs, tmpfs, devpts, mqueue, cgroup, cgroup2
 }
 
 /// Mount options (mount(2)), as the mount API names them.
@@ -131,7 +131,7 @@ extension Step: CustomStringConvertible {
             "mount overlay at \(path), layers \(lowers.map(Self.word).joined(separator: ", ")) (top first), \(Self.word(upper))"
         case .mount(let kind, let path, let options, let data):
             "mount \(kind.rawValue) at \(path)\(Self.words(options))"
-                + data.map { ", \($0.0)=\($0.1)" }.joined()
+                + data.map { ", " + $0.0 + ($0.1.isEmpty ? "" : "=" + $0.1) }.joined()
         case .attachDevice(let name): "bind the device /dev/\(name), its node read-only"
         case .makeDeviceLink(let name, let target): "make the link /dev/\(name) to \(target)"
         case .attach(let slot, let path): "bind #\(slot) at \(path)"
@@ -188,7 +188,7 @@ extension Step {
         case .beginNetwork, .enterNetwork: .network
         case .mountScratch, .makeFolder, .makeLink, .makeWhiteout, .writeFile, .fitToImage, .openTop: .memory
         case .mountOverlay: .overlay
-        case .mount(.sysfs, _, _, _): .sys
+        case .mount(.sysfs, _, _, _), .mount(.cgroup, _, _, _), .mount(.cgroup2, _, _, _): .sys
         case .mount(.proc, _, _, _): .proc
         case .mount, .attachDevice, .makeDeviceLink: .devices
         case .mask(let part), .protect(let part): part.mount == "/sys" ? .sys : .proc

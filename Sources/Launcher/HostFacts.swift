@@ -17,6 +17,7 @@ extension Facts {
         facts.isTerminal = Kernel.hasTerminal
         facts.handsFileIn = StandardDescriptors.handsFileIn
         facts.environment = Process.environment
+        facts.limits = .ofCaller
         do throws(Errno) { facts.currentFolder = try Process.currentFolder() } catch {}
         let needsName = policy.identity != .single && facts.uid != 0
         let accounts = own != nil || needsName ? AccountHomes(caller: facts.uid, homes: own != nil) : nil
@@ -28,6 +29,7 @@ extension Facts {
         if policy.here { facts.wideFolder = wideFolder(facts) }
         if let own, let accounts {
             facts.readHostRoot()
+            facts.readRootOwned()
             facts.readHidden(accounts, own)
         }
         facts.boundFiles = Set(

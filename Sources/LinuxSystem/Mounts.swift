@@ -22,7 +22,12 @@ public enum Mounts {
         let context = Descriptor(owning: try call { unsafe fsopen(type, UInt32(FSOPEN_CLOEXEC)) })
         let number = context.raw
         for (key, value) in parameters {
-            try call { unsafe fsconfig(number, UInt32(SB_FSCONFIG_SET_STRING), key, value.forC, 0) }
+            // A word without a value, as names of controllers are.
+            if value.isEmpty {
+                try call { unsafe fsconfig(number, UInt32(SB_FSCONFIG_SET_FLAG), key, nil, 0) }
+            } else {
+                try call { unsafe fsconfig(number, UInt32(SB_FSCONFIG_SET_STRING), key, value.forC, 0) }
+            }
         }
         try call { fsconfig(number, UInt32(SB_FSCONFIG_CREATE), nil, nil, 0) }
         return Descriptor(

@@ -23,6 +23,23 @@ struct LaunchPlanTests {
                 identity: try IdentityMap(policy.identity, facts()), command: ["true"]))
     }
 
+    @Test func ownLimitsAreMountedReadOnlyAndOnlyWhereThereAreAny() throws {
+        let line = CgroupMembership(line: "4:cpu,cpuacct:/user.slice/a:b")
+        #expect(line?.controllers == ["cpu", "cpuacct"] && line?.path == "/user.slice/a:b")
+        #expect(CgroupMembership(line: "0::/a")?.controllers == [])
+        for text: Substring in ["0::/", "3:cpuset:/", "", "x", "1:b"] { #expect(CgroupMembership(line: text) == nil) }
+        #expect(OwnLimits.none.steps.isEmpty)
+        let steps = OwnLimits.version2.steps + OwnLimits.version1([["cpu", "cpuacct"], ["memory"]]).steps
+        #expect(
+            steps.map(\.description) == [
+                "mount cgroup2 at /sys/fs/cgroup (ro,nosuid,nodev,noexec)",
+                "mount tmpfs at /sys/fs/cgroup (nosuid,nodev,noexec), mode=755, size=4k",
+                "mount cgroup at /sys/fs/cgroup/cpu,cpuacct (ro,nosuid,nodev,noexec), cpu, cpuacct",
+                "mount cgroup at /sys/fs/cgroup/memory (ro,nosuid,nodev,noexec), memory",
+            ])
+        #expect(!(try plan().steps.contains { $0.description.contains("cgroup") }))
+    }
+
     @Test func layersStackInOrder() throws {
         let steps = try plan([], .image(name: "i", layers: ["/l1", "/l2"]), layers: ["/mine"]).steps
         #expect(
