@@ -260,7 +260,7 @@ extension StepWalker {
                 try Mounts.create(kind.rawValue, parameters: data, attributes: options.attributes))
         } catch .noDevice where kind == .mqueue {
             return  // A kernel without message queues.
-        } catch where kind == .cgroup || kind == .cgroup2 { return }  // Limits hold, seen or not.
+        } catch  where kind == .cgroup || kind == .cgroup2 { return }  // Limits hold, seen or not.
         if let own = LaunchPlan.ownFolders.firstIndex(of: path) {
             try Mounts.attach(mount.descriptor, at: openOwnFolder(path))
             ownMounts[own] = mount

@@ -111,7 +111,11 @@ extension Denial {
         }
         if let (rule, released) = protection(path, record) {
             return (
-                rule, Remedy(settings: [(.protect, "!" + released)], note: "programs outside may run what is there")
+                rule,
+                Remedy(
+                    settings: [(.protect, "!" + released)],
+                    note: "programs outside may run what is there"
+                        + (released == ".git/config" ? "; for your name and address, --with git" : ""))
             )
         }
         for setting in record.settings.reversed() where setting.option == .bind && setting.value.hasSuffix(":ro") {

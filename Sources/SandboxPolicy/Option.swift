@@ -9,7 +9,7 @@ public enum Option: String, CaseIterable, Sendable, Hashable {
     case layer, upper
     case readOnly = "read-only"
     case name
-    case bind, tmpfs, mask, here, protect
+    case bind, tmpfs, mask, here, protect, with
     case workdir, env
     case envFile = "env-file"
     case user, hostname, entrypoint, command
@@ -187,6 +187,13 @@ extension Option {
                 untrusted: .nothing(
                     "takes protections back, and for git shows the folder that a linked work tree shares"),
                 choices: ["none"])
+        case .with:
+            Self.make(
+                .required("git|ssh-agent|history"), .append, .view,
+                "bring what makes a shell your own, several with commas: git's settings of yours, read-only; your ssh-agent; a "
+                    + "history of the shell for this folder",
+                untrusted: .nothing("shows files of yours, and lets the sandbox log in as you"),
+                choices: ["git", "ssh-agent", "history"])
         case .workdir:
             Self.make(
                 .required("PATH"), .last, .process, "the folder the command starts in",

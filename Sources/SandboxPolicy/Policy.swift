@@ -234,6 +234,7 @@ public struct Policy: Equatable, Sendable {
             guard protected.add(value) else {
                 throw PolicyError(setting, "must be PATH, !PATH or none, the path beneath the project and without ..")
             }
+        case .with: break  // Binds and variables stand beside it.
         case .workdir: workdir = try Self.insidePath(setting, value)
         case .env: try set(setting)
         case .envFile: environmentFiles.append(value)

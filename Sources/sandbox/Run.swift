@@ -165,8 +165,9 @@ struct Run {
     }
 
     private func policy(_ profile: [Setting], _ root: Root) throws -> Policy {
-        let settings =
+        var settings =
             try Policy.builtIn + root.settings + (profile + line.settings).map { try $0.withHostPathsAbsolute() }
+        settings = try Comforts.replaced(settings)
         var policy = try Policy(settings)
         if !policy.environmentFiles.isEmpty {
             // What such a file may say depends on where the sandbox can write.
