@@ -187,7 +187,21 @@ extension ImageStore {
             }
             parts.append(StoreUsage.Part(name: name, count: count, bytes: bytes, unneeded: unneeded))
         }
-        return StoreUsage(parts: parts)
+        return StoreUsage(parts: parts + [unfinished])
+    }
+}
+
+extension ImageStore {
+    /// What writers are writing, or were when they were interrupted: the next writer, and `prune`, remove that.
+    private var unfinished: StoreUsage.Part {
+        var (count, bytes) = (0, Int64(0))
+        for folder in [places.images, places.blobs, places.layers, places.setup] {
+            for path in Writing.unfinished(in: folder) {
+                count += 1
+                bytes += DiskUsage.of(path)
+            }
+        }
+        return StoreUsage.Part(name: "unfinished", count: count, bytes: bytes, unneeded: bytes)
     }
 }
 

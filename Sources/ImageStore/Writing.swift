@@ -121,6 +121,14 @@ final class Writing: Sendable {
         }
     }
 
+    /// What stands in a folder under a name that is not its last.
+    static func unfinished(in folder: String) -> [String] {
+        do throws(Errno) {
+            return try Descriptor.open(folder, [.readOnly, .directory]).names().filter { $0.hasPrefix(mark) }
+                .map { folder + "/" + $0 }
+        } catch { return [] }
+    }
+
     private func clear(_ folder: String) {
         do throws(Errno) {
             let opened = try Descriptor.open(folder, [.readOnly, .directory])

@@ -95,13 +95,23 @@ final class TransferProgress: LayerProgress {
     }
 
     private func line(_ bar: Bar) -> String {
-        let label = escaped(String(bar.label.suffix(32)))
+        let label = escaped(String(bar.label.suffix(min(32, max(8, columns - 28)))))
         guard let size = bar.size, size > 0 else { return "\(label)  \(sandbox_manage.size(bar.done))" }
         if let end = bar.end { return "\(label)  \(end)" }
-        let width = 30
+        let numbers = "\(sandbox_manage.size(bar.done)) of \(sandbox_manage.size(size))"
+        // What does not fit into a line can't be drawn over.
+        let width = min(30, columns - label.count - numbers.count - 5)
+        guard width >= 4 else { return String("\(label) \(numbers)".prefix(columns - 1)) }
         let full = Int(Double(width) * min(1, Double(bar.done) / Double(size)))
         let drawn = String(repeating: "█", count: full) + String(repeating: "·", count: width - full)
-        return "\(label)  \(drawn)  \(sandbox_manage.size(bar.done)) of \(sandbox_manage.size(size))"
+        return "\(label)  \(drawn)  \(numbers)"
+    }
+
+    /// Of the terminal now.
+    private var columns: Int {
+        var size = winsize()
+        guard ioctl(2, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+        return Int(size.ws_col)
     }
 
     private func write(_ text: String) {
