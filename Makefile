@@ -72,7 +72,8 @@ bench: build
 install: build
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/libexec/sandbox' \
 	  '$(DESTDIR)$(PREFIX)/share/sandbox/profiles/seccomp' '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' \
-	  '$(DESTDIR)$(PREFIX)/share/zsh/site-functions' '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d'
+	  '$(DESTDIR)$(PREFIX)/share/zsh/site-functions' '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d' \
+	  '$(DESTDIR)$(PREFIX)/share/man/man1'
 	install -s -m 755 $(BUILD)/sandbox '$(DESTDIR)$(PREFIX)/bin/sandbox'
 	install -m 755 $(BUILD)/sandbox-manage '$(DESTDIR)$(PREFIX)/libexec/sandbox/sandbox-manage'
 	install -m 644 profiles/*.toml '$(DESTDIR)$(PREFIX)/share/sandbox/profiles'
@@ -80,6 +81,7 @@ install: build
 	$(BUILD)/sandbox completion bash >'$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sandbox'
 	$(BUILD)/sandbox completion zsh >'$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sandbox'
 	$(BUILD)/sandbox completion fish >'$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/sandbox.fish'
+	$(BUILD)/sandbox __man >'$(DESTDIR)$(PREFIX)/share/man/man1/sandbox.1'
 
 format:
 	swift format format --in-place --recursive --parallel Package.swift Sources Tests

@@ -10,6 +10,9 @@ public struct KeptSandboxes {
 
     public struct Summary: Equatable, Sendable {
         public let name: String
+        /// ROOTFS and the command, as they were given; empty where the record can't be read.
+        public let image: String
+        public let command: [String]
         /// Bytes of the files in its upper.
         public let size: Int64
         /// Nanoseconds since the epoch.
@@ -32,7 +35,8 @@ public struct KeptSandboxes {
             do throws(Errno) {
                 summaries.append(
                     Summary(
-                        name: name,
+                        name: name, image: record(of: name)?.line.subject ?? "",
+                        command: record(of: name)?.kept.command ?? [],
                         size: try DiskUsage.of(
                             SharedDescriptor(Descriptor.open(folder + "/upper", [.readOnly, .directory]))),
                         created: try FileStatus.of(folder + "/lock").modified, isRunning: try isRunning(folder)))
@@ -68,15 +72,19 @@ public struct KeptSandboxes {
 
     /// The image that a sandbox is started again on, by the name that it was made with.
     func root(of name: String) -> ImageReference? {
-        // One that can't be read is not started again either.
+        record(of: name)?.line.subject.flatMap { ImageReference($0) }
+    }
+
+    /// One that can't be read is not started again either.
+    private func record(of name: String) -> (kept: KeptSandbox, line: CommandWords)? {
         guard let bytes = try? Files.read(places.kept(name), limit: 1 << 20),
             let kept = KeptSandbox(encoded: bytes), let line = try? CommandWords(kept.words)
         else { return nil }
-        return line.subject.flatMap { ImageReference($0) }
+        return (kept, line)
     }
 
     /// Host folders that the layers below a sandbox's changes are.
-    func lowers(of name: String) -> [String] {
+    public func lowers(of name: String) -> [String] {
         (ChangedTree.record(places.sandboxes + "/" + name) ?? []).map(\.folder)
     }
 

@@ -92,8 +92,6 @@ public struct Facts: Equatable, Sendable {
     /// The path of pasta(1); looked for where the policy asks for its network.
     public var pasta: String?
     public var environment: [(name: String, value: String)] = []
-    /// Descriptor 0, 1 or 2 is a terminal.
-    public var isTerminal = false
     /// Descriptor 0, 1 or 2 is a file that is not open for writing.
     public var handsFileIn = false
     /// For ROOTFS `host`: what is shown as id 0's.

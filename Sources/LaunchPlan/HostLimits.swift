@@ -14,6 +14,8 @@ public struct HostLimits: Sendable {
     public var hasFilter = false
     /// The root is not that of the mount namespace, as after chroot(2).
     public var isChrooted = false
+    /// This process's user has no id in its user namespace, as after `unshare -U`.
+    public var isUnmapped = false
     /// Where something is mounted.
     public var mountPoints: [String] = []
     /// The type of the file system that holds the changes, as in mountinfo of proc(5).
@@ -63,6 +65,11 @@ extension HostLimits {
             return Diagnosis(
                 "the kernel does not let a process in a chroot \(what) (\(reason))",
                 Remedy("start it outside of the chroot, or enter that folder with pivot_root, as containers do"))
+        }
+        if isUnmapped {
+            return Diagnosis(
+                "this user has no id in the user namespace around it, and so can't \(what) (\(reason))",
+                Remedy("start that one with an id map: `unshare -Ur`, or bwrap with --uid"))
         }
         if hasFilter {
             return Diagnosis("the seccomp filter around this process does not let it \(what) (\(reason))", Self.outer)

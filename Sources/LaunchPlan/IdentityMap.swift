@@ -17,6 +17,14 @@ public struct IdentityMap: Equatable, Sendable {
     public var gids: [IDRange]
     public var writer: Writer
 
+    /// Whether one of its ids is this owner's or group's: then its id 0 has rights over what has them (capabilities(7)).
+    public func has(user: UInt32, group: UInt32) -> Bool {
+        func contains(_ ranges: [IDRange], _ id: UInt32) -> Bool {
+            ranges.contains { id >= $0.outside && id - $0.outside < $0.count }
+        }
+        return contains(uids, user) || contains(gids, group)
+    }
+
     /// Chooses the map: a range where the caller may have one, else one id. In a namespace of one id setgroups(2) is refused,
     /// which taking a range needs.
     /// - Throws: where a range was asked for and can't be had.
@@ -69,6 +77,11 @@ public struct IdentityMap: Equatable, Sendable {
             return Diagnosis(
                 "this process is root of a user namespace that has no other id, as `unshare -r` makes it",
                 Remedy("start it outside of that"))
+        }
+        // overflowuid of proc_sys_kernel(5).
+        if facts.uid == 65534, facts.subordinateUIDs.isEmpty {
+            return Diagnosis(
+                "this process's user has no id here, as after `unshare -U`", Remedy("start it as a user who has one"))
         }
         if facts.mapHelpers == nil { return helperDiagnosis(facts.helperFault) }
         guard facts.subordinateUIDs.isEmpty || facts.subordinateGIDs.isEmpty else { return nil }

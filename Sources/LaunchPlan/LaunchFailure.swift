@@ -105,6 +105,9 @@ public struct LaunchFailure: Error, Equatable, Sendable {
         static let crossDevice: Int32 = 18
         static let overflow: Int32 = 75
         static let tooBig: Int32 = 27
+        static let tooManyFiles: Int32 = 24
+        static let tooManyFilesOfAll: Int32 = 23
+        static let tooLongName: Int32 = 36
         static let users: Int32 = 87
         static let again: Int32 = 11
         static let readOnly: Int32 = 30
@@ -118,6 +121,13 @@ public struct LaunchFailure: Error, Equatable, Sendable {
     /// What failed, on what, why, and what to do.
     /// - Parameter reason: strerror(3) of `errno`.
     public func diagnosis(_ plan: LaunchPlan, _ limits: HostLimits, reason: String) -> Diagnosis {
+        if errno == Number.tooManyFiles || errno == Number.tooManyFilesOfAll {
+            return Diagnosis(
+                "can't start the sandbox: \(reason)",
+                errno == Number.tooManyFiles
+                    ? Remedy("allow more open files", ["ulimit -n 1024"])
+                    : Remedy("this machine has too many open; as root", ["sysctl fs.file-max"]))
+        }
         switch stage {
         case .namespaces: return limits.namespaces(errno: errno, reason: reason)
         case .identity:
@@ -187,7 +197,7 @@ public struct LaunchFailure: Error, Equatable, Sendable {
     private func stepDiagnosis(
         _ step: Step, _ plan: LaunchPlan, _ limits: HostLimits, _ reason: String
     ) -> Diagnosis {
-        let what = "\(escaped(step.description))\(object.isEmpty ? "" : " (\(quoted(object)))")"
+        let what = "\(escaped(Self.words(step, plan)))\(object.isEmpty ? "" : " (\(quoted(object)))")"
         let failed = "can't \(what): \(reason)"
         func because(_ why: String, _ remedy: String) -> Diagnosis { Diagnosis(failed + ": " + why, Remedy(remedy)) }
         func advice(_ remedy: String) -> Diagnosis { Diagnosis(failed, Remedy(remedy)) }
@@ -237,6 +247,11 @@ public struct LaunchFailure: Error, Equatable, Sendable {
             return because("every kernel has \(part.path)", "report this, with the kernel's version")
         case (.mountOverlay, Number.busy), (.mountOverlay, Number.loop):
             return advice("another sandbox uses this upper, or it lies in one of the layers")
+        case (_, Number.tooLongName):
+            return Diagnosis(
+                "a path of what is to be shown is too long: \(reason)",
+                Remedy("a path has at most 4095 bytes, a name 255"))
+        case (_, Number.tooBig): return Diagnosis(failed, Remedy("allow larger files", ["ulimit -f unlimited"]))
         case (_, Number.noSpace):
             return advice("the file system is full: free some space, or give --tmpfs a larger size")
         case (.mountScratch, Number.noEntry): return advice("make that folder: changes and mount points hang there")
@@ -259,8 +274,10 @@ public struct LaunchFailure: Error, Equatable, Sendable {
             (.holdAbove, Number.noEntry), (.holdAbove, Number.readOnly), (.refuseUndoing, Number.noEntry),
             (.refuseUndoing, Number.readOnly):
             return advice("the place is not in the image and can't be made there")
-        case (.attach, Number.loop), (.mount, Number.loop), (.attach, Number.notDirectory),
-            (.mount, Number.notDirectory), (.holdAbove, Number.loop), (.holdAbove, Number.notDirectory),
+        case (.attach, Number.notDirectory), (.attach, Number.isDirectory):
+            return advice("the image has a file there or on the way where a folder is to be, or the other way round")
+        case (.attach, Number.loop), (.mount, Number.loop), (.mount, Number.notDirectory), (.holdAbove, Number.loop),
+            (.holdAbove, Number.notDirectory),
             (.refuseUndoing, Number.loop), (.refuseUndoing, Number.notDirectory):
             return advice("the image has something else at this place than a file or folder to mount on")
         case (.attachDevice(let name), Number.noEntry):
@@ -270,6 +287,13 @@ public struct LaunchFailure: Error, Equatable, Sendable {
                 "the root is that of an initial RAM disk", "switch to a root of its own first (switch_root(8))")
         default: return Diagnosis(failed)
         }
+    }
+
+    /// The step with what its numbers stand for.
+    private static func words(_ step: Step, _ plan: LaunchPlan) -> String {
+        guard case .attach(let slot, let place) = step else { return step.description }
+        for case .copyTree(let source, slot, _) in plan.steps { return "show \(source) of the host at \(place)" }
+        return step.description
     }
 
     /// Refused as a whole by the kernel, or by the file system that is to hold the changes.
@@ -332,6 +356,10 @@ public struct LaunchFailure: Error, Equatable, Sendable {
         let name = quoted(plan.execution.command.first ?? "")
         switch errno {
         case Number.noEntry where object.isEmpty, Number.notDirectory where object.isEmpty:
+            if plan.execution.command.first?.hasPrefix("-") == true {
+                return
+                    "\(name): command not found inside the sandbox; options stand before ROOTFS: sandbox run \(name) …"
+            }
             return "\(name): command not found inside the sandbox"
                 + (name.contains("/") ? "" : "; it is in no folder of PATH there")
         case Number.noEntry:

@@ -465,6 +465,12 @@ extension LaunchPlan {
         return make(request, user: policy.user, ownNamespace: ownNamespace)
     }
 
+    /// What says how to speak to the caller: language, terminal, time zone (locale(7), environ(7)). Nothing else of the
+    /// caller's variables goes in unasked.
+    private static func isOfTerminal(_ name: String) -> Bool {
+        ["LANG", "TERM", "TZ"].contains(name) || name.hasPrefix("LC_")
+    }
+
     private static func make(_ request: LaunchRequest, user: UserChoice?, ownNamespace: Bool) -> Execution {
         let policy = request.policy
         var environment: [(name: String, value: String)] = [
@@ -472,7 +478,7 @@ extension LaunchPlan {
             ("container", "sandbox"),
         ]
         func caller(_ name: String) -> String? { request.facts.environment.last { $0.name == name }?.value }
-        if request.facts.isTerminal, let term = caller("TERM") { environment.append(("TERM", term)) }
+        environment += request.facts.environment.filter { isOfTerminal($0.name) }
         for variable in policy.environment {
             environment.removeAll { $0.name == variable.name }
             if let value = variable.value ?? caller(variable.name) { environment.append((variable.name, value)) }

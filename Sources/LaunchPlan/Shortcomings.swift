@@ -167,11 +167,12 @@ extension Diagnosis {
                 : Remedy("have whoever starts this process delegate a cgroup of version 2 to it"))
     }
 
-    public static func noTunnel(isThere: Bool, reason: String) -> Diagnosis {
+    /// - Parameter group: the caller's own.
+    public static func noTunnel(isThere: Bool, group: UInt32, reason: String) -> Diagnosis {
         Diagnosis(
-            "/dev/net/tun can't be opened (\(reason)): no networking in user mode",
+            "/dev/net/tun can't be opened (\(reason)): no --network user",
             isThere
-                ? Remedy("as root", ["chmod 666 /dev/net/tun"])
+                ? Remedy("for your own group, as root", ["chgrp \(group) /dev/net/tun", "chmod 660 /dev/net/tun"])
                 : Remedy("as root; in a container, start it with --device /dev/net/tun", ["modprobe tun"]))
     }
 

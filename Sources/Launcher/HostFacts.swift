@@ -14,7 +14,6 @@ extension Facts {
         facts.gid = Process.effectiveGroup
         facts.kernel = Kernel.version
         if policy.landlock != .off { facts.landlockVersion = Landlock.version }
-        facts.isTerminal = Kernel.hasTerminal
         facts.handsFileIn = StandardDescriptors.handsFileIn
         facts.environment = Process.environment
         facts.limits = .ofCaller

@@ -18,6 +18,7 @@ extension HostLimits {
         limits.hasFilter = (Files.text("/proc/self/status") ?? "").split(separator: "\n").contains("Seccomp:\t2")
         let mounts = MountTable()
         limits.isChrooted = !mounts.hasRoot
+        limits.isUnmapped = Files.text("/proc/self/uid_map")?.isEmpty == true
         limits.mountPoints = mounts.points
         limits.upperType = plan?.upperFolder.flatMap { mounts.fileSystemType(of: $0) }
         return limits

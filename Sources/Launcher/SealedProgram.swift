@@ -12,7 +12,9 @@ public enum SealedProgram {
     public static func replaceThisProcess(_ executable: String) throws(Errno) {
         let file = try FileStatus.of("/proc/self/exe")
         guard file.owner == Process.effectiveUser || Files.isAccessible("/proc/self/exe", 2) else { return }
+        Signals.failBeyondFileSizeLimit()
         let copy = try Descriptor.sealedCopy(of: "/proc/self/exe", name: "sandbox")
+        Signals.restoreFileSizeLimit()
         throw copy.execute(firstWord: executable)
     }
 

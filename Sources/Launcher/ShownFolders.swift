@@ -106,6 +106,7 @@ extension ShownFolders {
         if now.isEmpty { return }
         let known = try content()
         if now.allSatisfy({ Self.holds(known, $0) }) { return }
+        Signals.failBeyondFileSizeLimit()
         do throws(Errno) {
             try Files.makeDirectories(places.data)
             let lock = try Descriptor.open(places.lock, [.readWrite, .create, .noFollow], mode: 0o600)
@@ -118,7 +119,7 @@ extension ShownFolders {
         } catch {
             throw PathRefusal(
                 "can't write down that the sandbox can write to \(quoted(now[0].place)), in "
-                    + "\(quoted(places.shownFolders)): \(error)")
+                    + "\(quoted(places.shownFolders)): \(error); XDG_DATA_HOME names a folder that can be written")
         }
     }
 

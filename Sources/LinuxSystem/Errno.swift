@@ -32,6 +32,7 @@ public struct Errno: Error, Equatable, Hashable, Sendable {
     public static let noProtocol = Errno(EPROTONOSUPPORT)
     public static let noProtocolOption = Errno(ENOPROTOOPT)
     public static let tooBig = Errno(EFBIG)
+    public static let tooManyOpenFiles = Errno(EMFILE)
     public static let stale = Errno(ESTALE)
     public static let quota = Errno(EDQUOT)
     public static let overflow = Errno(EOVERFLOW)

@@ -224,7 +224,4 @@ public enum Kernel {
         }
         return numbers
     }
-
-    /// Whether descriptor 0, 1 or 2 is a terminal (isatty(3)).
-    public static var hasTerminal: Bool { isatty(0) == 1 || isatty(1) == 1 || isatty(2) == 1 }
 }

@@ -64,6 +64,21 @@ public enum Signals {
         unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
     }
 
+    /// Whether SIGXFSZ is ignored by this process's own doing.
+    nonisolated(unsafe) private static var failsBeyondFileSizeLimit = false
+
+    /// Writing more than `ulimit -f` allows is an error of the write (EFBIG), and not the end of this process, until
+    /// `restoreDefaults`. What the caller ignores stays ignored.
+    public static func failBeyondFileSizeLimit() {
+        if unsafe failsBeyondFileSizeLimit { return }
+        let before = signal(SIGXFSZ, SIG_IGN)
+        unsafe failsBeyondFileSizeLimit = before == nil
+    }
+
+    public static func restoreFileSizeLimit() {
+        if unsafe failsBeyondFileSizeLimit { signal(SIGXFSZ, SIG_DFL) }
+    }
+
     /// Lets those through that are to end this process.
     public static func unblockEnding() {
         var set = sigset_t()
@@ -74,6 +89,7 @@ public enum Signals {
 
     /// Every signal as a program expects it at its start: unblocked, default action.
     public static func restoreDefaults() {
+        restoreFileSizeLimit()
         var none = sigset_t()
         unsafe sigemptyset(&none)
         unsafe sigprocmask(SIG_SETMASK, &none, nil)

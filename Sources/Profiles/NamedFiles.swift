@@ -73,9 +73,6 @@ struct NamedFiles {
         if Self.lies(NamedFile.plain(file.path), in: project), !Self.lies(target, in: project) {
             throw .leadsOut(place, option: option, path: file.path, target: target)
         }
-        if file.setting.option == .bind, target.contains(":") {
-            throw .invalid(place, "bind \(quoted(file.path)) leads to \(quoted(target)), which has a colon in its name")
-        }
         settings.append(file.settled(target))
         var content: String?
         if file.isPolicy {

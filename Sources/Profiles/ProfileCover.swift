@@ -44,13 +44,13 @@ struct NamedFile {
         let value = setting.value
         self.setting = setting
         switch setting.option {
-        case .bind: path = String(value.prefix { $0 != ":" })
+        case .bind: path = Bind.source(of: value)
         case .layer, .envFile: path = value
         case .upper where value.hasPrefix("/"): path = value
         case .seccomp where FilterChoice.isPath(value): path = value
         default: return nil
         }
-        rest = value.dropFirst(path.count)
+        rest = setting.option == .bind ? Bind.rest(value) : ""
         isPolicy = setting.option == .envFile || setting.option == .seccomp
     }
 
@@ -78,8 +78,8 @@ struct NamedFile {
         guard setting.option == .bind else { return Setting(setting.option, target, setting.origin) }
         // A bind without a place of its own is shown where it was said to be.
         let hasPlace = rest.hasPrefix(":/")
-        let place = hasPlace || Self.plain(path) == target ? "" : ":" + Self.plain(path)
-        return Setting(.bind, target + place + rest, setting.origin)
+        let place = hasPlace || Self.plain(path) == target ? "" : ":" + Bind.escaped(Self.plain(path))
+        return Setting(.bind, Bind.escaped(target) + place + rest, setting.origin)
     }
 }
 

@@ -19,6 +19,8 @@ public struct ProfilePlace: Equatable, Sendable {
 public enum ProfileError: Error, Equatable, Sendable {
     /// - Parameters: `looked` the files that would have been read; `suggestion` as `Nearest` makes it.
     case notFound(String, looked: [String], suggestion: String)
+    /// Its own name means the profile that it shadows, and there is none.
+    case extendsItself(String, looked: [String])
     case unreadable(String, Errno)
     /// The file belongs to someone, or can be written by someone, who must not decide about this user's sandboxes.
     case notOwned(String, String)
@@ -47,6 +49,9 @@ extension ProfileError: CustomStringConvertible {
         switch self {
         case .notFound(let name, let looked, let suggestion):
             "no profile \(quoted(name))\(escaped(suggestion)) (looked for \(escaped(looked.joined(separator: ", "))))"
+        case .extendsItself(let name, let looked):
+            "profile \(quoted(name)) extends its own name, and no other of that name lies further down (looked for "
+                + "\(escaped(looked.joined(separator: ", ")))); take that extends out"
         case .unreadable(let file, .tooBig):
             "profile \(quoted(file)) has more than \(ProfileFiles.limit) bytes, which no profile needs"
         case .unreadable(let file, let errno):
@@ -70,7 +75,8 @@ extension ProfileError: CustomStringConvertible {
         case .tooMany(let file, let what):
             "profile \(quoted(file)): more than \(what), which no profile needs; put them into one file"
         case .notWritten(let file, let errno):
-            "\(quoted(file)) can't be written: \(errno)"
+            "\(quoted(file)) can't be written: \(errno); name a folder that can be with XDG_CACHE_HOME, as "
+                + "XDG_CACHE_HOME=/tmp/cache-of-mine"
         case .needsNoTrust(let name, let file):
             "profile \(quoted(name)) (\(escaped(file))) is not the project's and needs no trust"
         }

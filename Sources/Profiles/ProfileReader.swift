@@ -20,12 +20,32 @@ public struct ProfileReader {
             document = try TomlDocument(parsing: content)
         } catch {
             throw .syntax(
-                ProfilePlace(profile: name, file: file, line: error.line), column: error.column, message: error.message)
+                ProfilePlace(profile: name, file: file, line: error.line), column: error.column,
+                message: Self.bareWord(in: content, error.line).map {
+                    "\($0) has to stand in quotes, as \(tomlString($0))"
+                } ?? error.message)
         }
         var reader = ProfileReader(name: name, file: file)
         for entry in document.entries { try reader.read(entry) }
         return Profile(
             name: name, file: file, text: reader.text, extends: reader.extends, lines: reader.lines)
+    }
+
+    /// The value of a line `KEY = WORD`, where the word is a string that lacks its quotes.
+    private static func bareWord(in content: [UInt8], _ line: Int) -> String? {
+        let lines = content.split(separator: UInt8(ascii: "\n"), maxSplits: line, omittingEmptySubsequences: false)
+        guard line >= 1, lines.count >= line else { return nil }
+        let parts = String(decoding: lines[line - 1], as: UTF8.self).split(separator: "=", maxSplits: 1)
+        guard parts.count == 2 else { return nil }
+        let word = parts[1].prefix { $0 != "#" }.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace)
+        let value = String(word.reversed())
+        guard let first = value.unicodeScalars.first,
+            first.properties.isAlphabetic || "/.~".unicodeScalars.contains(first),
+            value.unicodeScalars.allSatisfy({
+                $0.properties.isAlphabetic || ("0"..."9").contains($0) || "_-./:~+@".unicodeScalars.contains($0)
+            })
+        else { return nil }
+        return value
     }
 
     private init(name: String, file: String) {
@@ -185,13 +205,10 @@ public struct ProfileReader {
         case .upper: return option.described.choices.contains(value) ? value : absolute(value)
         case .seccomp: return FilterChoice.isPath(value) ? absolute(value) : value
         case .bind:
-            let source = value.prefix { $0 != ":" }
-            guard !source.isEmpty else { throw invalid(line, "bind \(quoted(value)) has no SRC; write SRC[:DST][:ro]") }
-            guard !source.hasPrefix("/") else { return value }
-            guard !folder.contains(":") else {
-                throw invalid(line, "bind \(quoted(value)) is relative to a folder with a colon in its name; move it")
+            guard !Bind.source(of: value).isEmpty else {
+                throw invalid(line, "bind \(quoted(value)) has no SRC; write SRC[:DST][:ro]")
             }
-            return absolute(String(source)) + value.dropFirst(source.count)
+            return Bind.text(value, withSource: absolute)
         default: return value
         }
     }

@@ -49,9 +49,14 @@ public struct ProfileResolver: Sendable {
     ///   - trusting: whether the project's profiles are taken without being trusted: for looking at them only.
     /// - Throws: the first mistake in any of the files, or `untrusted`.
     public func resolve(_ word: String, trusting: Bool = false) throws(ProfileError) -> ProfileResolution {
+        try resolve([word], trusting: trusting)
+    }
+
+    /// Several, as one profile would have it that extends them in this order.
+    public func resolve(_ words: [String], trusting: Bool = false) throws(ProfileError) -> ProfileResolution {
         var walk = Walk(resolver: self, trusting: trusting)
         for dependency in search.projectDependencies { walk.note(dependency.path, dependency.stamp) }
-        _ = try walk.visit(try walk.find(word, from: nil))
+        for word in words { _ = try walk.visit(try walk.find(word, from: nil)) }
         return ProfileResolution(
             settings: walk.settings, members: walk.members, dependencies: walk.dependencies,
             trusted: walk.trusted)
@@ -142,6 +147,7 @@ private struct Walk {
                 looked.append(path)
             }
         }
+        if start > 0 { throw .extendsItself(word, looked: looked) }
         throw .notFound(
             word, looked: looked.isEmpty ? folders.dropFirst(start).map(\.folder) : looked,
             suggestion: Nearest.suggestion(word, among: resolver.search.all().map(\.name)))

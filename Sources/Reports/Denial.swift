@@ -118,14 +118,13 @@ extension Denial {
                         + (released == ".git/config" ? "; for your name and address, --with git" : ""))
             )
         }
-        for setting in record.settings.reversed() where setting.option == .bind && setting.value.hasSuffix(":ro") {
-            let parts = setting.value.dropLast(3).split(separator: ":", omittingEmptySubsequences: false)
-            if let destination = parts.last.map(String.init), isBelow(destination) {
-                return (
-                    DenialRule(option: .bind, value: setting.value, origin: setting.origin),
-                    Remedy(settings: [(.bind, String(setting.value.dropLast(3)))], note: "in place of the one with :ro")
-                )
-            }
+        for setting in record.settings.reversed() where setting.option == .bind {
+            guard var bind = Bind.read(setting.value), bind.readOnly, isBelow(bind.destination) else { continue }
+            bind.readOnly = false
+            return (
+                DenialRule(option: .bind, value: setting.value, origin: setting.origin),
+                Remedy(settings: [(.bind, bind.text)], note: "in place of the one with :ro")
+            )
         }
         let own = ["/proc", "/sys", "/dev"].contains(where: isBelow)
         let rule = Self.rule(.readOnly, own ? "always" : "true", record)
@@ -168,10 +167,8 @@ extension Denial {
     private static func writable(_ path: String, _ record: ObservationRecord) -> String? {
         func isBelow(_ folder: String) -> Bool { path == folder || path.hasPrefix(folder == "/" ? "/" : folder + "/") }
         for setting in record.settings.reversed() where setting.option == .bind {
-            var parts = setting.value.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
-            let isReadOnly = parts.last == "ro"
-            if isReadOnly { parts.removeLast() }
-            if let destination = parts.last, isBelow(destination) { return isReadOnly ? nil : destination }
+            guard let bind = Bind.read(setting.value), isBelow(bind.destination) else { continue }
+            return bind.readOnly ? nil : bind.destination
         }
         let isHere = record.settings.last { $0.option == .here }?.value == "true"
         if isHere, isBelow(record.folder) { return record.folder }

@@ -134,10 +134,9 @@ extension LearnedProfile {
         // What was read-only while learning was not changed.
         if record.settings.last(where: { $0.option == .readOnly })?.value == "true" { return false }
         let shown = record.settings.compactMap { setting -> String? in
-            let parts = setting.value.split(separator: ":").map(String.init)
             switch setting.option {
-            case .bind: return parts.count > 1 && parts[1].hasPrefix("/") ? parts[1] : parts.first
-            case .tmpfs: return parts.first
+            case .bind: return Bind.read(setting.value)?.destination
+            case .tmpfs: return Bind.source(of: setting.value)
             case .here: return setting.value == "true" ? record.folder : nil
             default: return nil
             }

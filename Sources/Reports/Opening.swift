@@ -109,10 +109,10 @@ public struct Openings: Sendable {
     }
 
     private static func bind(_ value: String, _ leads: (String) -> String) -> (Danger, String) {
-        let written = String(value.prefix { $0 != ":" })
+        let written = Bind.source(of: value)
         let source = leads(written)
         let names = source.split(separator: "/").map(String.init)
-        let isReadOnly = value.hasSuffix(":ro")
+        let isReadOnly = Bind.isReadOnly(value)
         let through = source == written ? "" : " (\(quoted(source)))"
         if names.last?.hasSuffix(".sock") == true || names.first == "run" {
             return (.high, "talks to services of the host's through it\(through), whatever they do for it")

@@ -45,53 +45,100 @@ public struct CommandWords: Equatable, Sendable {
 
     /// Reads one option at `words[index - 1]`, and its value if that is the next word.
     private mutating func take(_ word: String, _ words: [String], _ index: inout Int) throws(UsageError) {
-        let option: Option
+        guard word.hasPrefix("--") else { return try takeLetters(word, words, &index) }
+        var name = word.dropFirst(2)
         var value: String?
-        var shown = word
-        if word.hasPrefix("--") {
-            var name = word.dropFirst(2)
-            if let equals = name.firstIndex(of: "=") {
-                value = String(name[name.index(after: equals)...])
-                name = name[..<equals]
-                shown = "--" + name
-            }
-            guard let known = Option(rawValue: String(name)), known.described.place != .files else {
-                let names = Option.allCases.filter { $0.described.place != .files }.map(\.rawValue)
-                throw UsageError(
-                    "unknown option \(quoted(shown))" + Nearest.suggestion(String(name), among: names, prefix: "--")
-                        + "; see `sandbox run --help`")
-            }
-            option = known
-        } else {
-            let letters = word.dropFirst()
-            guard let letter = letters.first,
-                let known = Option.allCases.first(where: { $0.described.short == letter })
-            else { throw UsageError("unknown option \(quoted(word)); see `sandbox run --help`") }
-            option = known
-            shown = "-\(letter)"
-            if letters.count > 1 {
-                guard option.described.argument != .flag else {
-                    throw UsageError("unknown option \(quoted(word)); see `sandbox run --help`")
-                }
-                value = String(letters.dropFirst())
-            }
+        if let equals = name.firstIndex(of: "=") {
+            value = String(name[name.index(after: equals)...])
+            name = name[..<equals]
         }
+        let shown = "--" + name
+        if name == "mount" {
+            let text = try Self.value(value, words, &index, shown, "type=bind,src=PATH,dst=PATH[,ro]")
+            return settings.append(try MountWord.setting(text))
+        }
+        guard let option = Option(named: String(name)), option.described.place != .files else {
+            return try takeForeign(shown, value)
+        }
+        try take(option, shown, value, words, &index)
+    }
+
+    /// `-e A=1`, `-eA=1`, `-e=A=1`, and several switches in one word, as in `-it`, of which the last may take a value.
+    private mutating func takeLetters(_ word: String, _ words: [String], _ index: inout Int) throws(UsageError) {
+        var letters = word.dropFirst()
+        while let letter = letters.popFirst() {
+            let shown = "-\(letter)"
+            let value = letters.first == "=" ? String(letters.dropFirst()) : letters.isEmpty ? nil : String(letters)
+            guard let option = Option.allCases.first(where: { $0.described.short == letter }) else {
+                let isGiven = letters.first == "="
+                try takeForeign(shown, isGiven ? value : nil, in: word)
+                if isGiven { return }
+                continue
+            }
+            if option.described.argument == .flag, letters.first != "=" {
+                settings.append(Setting(option, "true", .commandLine))
+                continue
+            }
+            return try take(option, shown, value, words, &index)
+        }
+    }
+
+    /// What another program has: taken where it asks for nothing, else an error that says what there is in its place.
+    private func takeForeign(_ shown: String, _ value: String?, in word: String? = nil) throws(UsageError) {
+        if let foreign = ForeignOption.named(shown) {
+            guard case .nothing(let why) = foreign.here else {
+                throw UsageError("unknown option \(quoted(shown)); here: \(foreign.text)")
+            }
+            guard let value, value != "true" else { return }
+            let known = value == "false"
+            if known, shown != "--rm", shown != "--init" { return }
+            throw UsageError(
+                "\(shown)=\(value): "
+                    + (known ? "it can't be had otherwise: \(why)" : "it is a switch, and takes true or false alone"))
+        }
+        let names = Option.allCases.filter { $0.described.place != .files }.map(\.rawValue)
+        let near =
+            shown.hasPrefix("--") ? Nearest.suggestion(String(shown.dropFirst(2)), among: names, prefix: "--") : ""
+        throw UsageError("unknown option \(quoted(word ?? shown))\(near); see `sandbox run --help`")
+    }
+
+    private mutating func take(
+        _ option: Option, _ shown: String, _ given: String?, _ words: [String], _ index: inout Int
+    ) throws(UsageError) {
+        var value = given ?? ""
         switch option.described.argument {
         case .flag:
-            let text = value ?? "true"
-            guard text == "true" || text == "false" else {
-                throw UsageError("\(shown) is a switch: it takes no value but true or false, not \(quoted(text))")
+            value = given ?? "true"
+            guard value == "true" || value == "false" else {
+                throw UsageError("\(shown) is a switch: it takes no value but true or false, not \(quoted(value))")
             }
-            value = text
-        case .optional:
-            value = value ?? ""
-        case .required(let what):
-            if value == nil {
-                guard index < words.count else { throw UsageError("\(shown) needs a value: \(shown) \(what)") }
-                value = words[index]
-                index += 1
-            }
+        case .optional: break
+        case .required(let what): value = try Self.value(given, words, &index, shown, what)
         }
-        settings.append(Setting(option, value ?? "", .commandLine))
+        if option == .profile, shown == "-p", Self.isPort(value) {
+            throw UsageError(
+                "-p \(quoted(value)): -p is --profile here; no port is published: with --network host a server inside "
+                    + "listens at this machine's own addresses")
+        }
+        settings.append(Setting(option, value, .commandLine))
+    }
+
+    /// What stands behind the `=`, or the next word.
+    private static func value(
+        _ given: String?, _ words: [String], _ index: inout Int, _ shown: String, _ what: String
+    ) throws(UsageError) -> String {
+        if let given { return given }
+        guard index < words.count else { throw UsageError("\(shown) needs a value: \(shown) \(what)") }
+        index += 1
+        return words[index - 1]
+    }
+
+    /// `8080:80`, `127.0.0.1:8080:80/tcp`, `80`: what docker's -p takes, and no profile is called.
+    private static func isPort(_ value: String) -> Bool {
+        let plain = value.split(separator: "/", omittingEmptySubsequences: false)
+        guard let ports = plain.first?.split(separator: ":"), let last = ports.last, plain.count <= 2 else {
+            return false
+        }
+        return last.utf8.allSatisfy { (48...57).contains($0) || $0 == UInt8(ascii: "-") }
     }
 }

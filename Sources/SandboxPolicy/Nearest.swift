@@ -2,8 +2,10 @@
 
 public enum Nearest {
     /// The candidate at the smallest edit distance (insertions, deletions, replacements, neighbours swapped), if it is
-    /// near enough to be a slip of the hand: a third of the length, and at least one edit.
+    /// near enough to be a slip of the hand: a third of the length, and at least one edit. nil where the word is one of
+    /// them: then the mistake is another.
     public static func name(to word: String, among candidates: [String]) -> String? {
+        if candidates.contains(word) { return nil }
         var best: (name: String, distance: Int)?
         for candidate in candidates {
             // As many edits as the lengths differ are always needed; a word may be as long as its author likes.

@@ -112,22 +112,26 @@ extension Option {
         public let choices: [String]
         /// The letter of its short form, or nil.
         public let short: Character?
+        /// Names that docker and podman have for it.
+        public let also: [String]
     }
 
     private static func make(
         _ argument: Argument, _ combining: Combining, _ group: OptionGroup, _ help: String,
-        place: Place = .everywhere, untrusted: Untrusted = .unexamined, choices: [String] = [], short: Character? = nil
+        place: Place = .everywhere, untrusted: Untrusted = .unexamined, choices: [String] = [], short: Character? = nil,
+        also: [String] = []
     ) -> Description {
         Description(
             argument: argument, combining: combining, place: place, untrusted: untrusted, group: group,
-            help: help, choices: choices, short: short)
+            help: help, choices: choices, short: short, also: also)
     }
 
     public var described: Description {
         switch self {
         case .profile:
             Self.make(
-                .required("NAME|FILE"), .last, .run, "start from this profile (default: default)",
+                .required("NAME|FILE"), .append, .run,
+                "start from this profile (default: default); of several, the later says more than the earlier",
                 place: .commandLine, short: "p")
         case .pull:
             Self.make(
@@ -165,8 +169,10 @@ extension Option {
                 "keep the changes under this name, for `sandbox start`, `diff` and `rm`", place: .commandLine)
         case .bind:
             Self.make(
-                .required("SRC[:DST][:ro]"), .append, .view, "show a file or folder of the host inside",
-                untrusted: .nothing("shows files of the host's"), short: "v")
+                .required("SRC[:DST][:ro]"), .append, .view,
+                "show a file or folder of the host inside; a colon of a path's own is written \\:, and "
+                    + "--mount type=bind,src=SRC,dst=DST[,ro] says the same",
+                untrusted: .nothing("shows files of the host's"), short: "v", also: ["volume"])
         case .tmpfs:
             Self.make(
                 .required("DST[:size=BYTES]"), .append, .view, "mount an empty folder in memory",
@@ -208,7 +214,8 @@ extension Option {
                 short: "e")
         case .envFile:
             Self.make(
-                .required("FILE"), .append, .process, "set the variables of a file, one NAME=VALUE on each line",
+                .required("FILE"), .append, .process,
+                "set the variables of a file, one NAME=VALUE or export NAME=VALUE on each line; - is standard input",
                 untrusted: .nothing("reads a file of the host's"))
         case .user:
             Self.make(
@@ -232,7 +239,7 @@ extension Option {
                 .required("none|user|host"), .last, .isolation,
                 "none: a loopback of its own; user: what this machine reaches, by pasta, but not this machine itself; "
                     + "host: the host's network", untrusted: .only(["none"], "only closes"),
-                choices: NetworkChoice.allCases.map(\.rawValue))
+                choices: NetworkChoice.allCases.map(\.rawValue), also: ["net"])
         case .capAdd:
             Self.make(
                 .required("CAP|ALL"), .append, .isolation, "keep a capability inside the sandbox's own namespaces",
@@ -310,8 +317,9 @@ extension Option {
                 untrusted: .anything("only takes calls away; it can't change those of a profile it extends"))
         case .reportDenied:
             Self.make(
-                .optional("json"), .last, .run,
-                "say at the end what was refused, by which rule, and what would allow it",
+                .optional("json[:FILE]"), .last, .run,
+                "say at the end what was refused, by which rule, and what would allow it; json: as one line, "
+                    + "to standard error or added to FILE",
                 untrusted: .only(
                     ["false"], "else the launcher answers questions of the command's, and writes what it saw"),
                 choices: ["json"])

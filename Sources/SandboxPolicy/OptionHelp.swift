@@ -9,7 +9,7 @@ public enum LaunchCommand: String, CaseIterable, Sendable {
         switch self {
         case .run: "[OPTIONS] ROOTFS [COMMAND [ARG...]]"
         case .start: "[OPTIONS] NAME [COMMAND [ARG...]]"
-        case .shell: "[OPTIONS] [COMMAND [ARG...]]"
+        case .shell: "[OPTIONS] [ROOTFS] [COMMAND [ARG...]]"
         }
     }
 
@@ -37,6 +37,8 @@ public enum LaunchCommand: String, CaseIterable, Sendable {
         case .shell:
             """
             The same as `sandbox run --profile shell host`, with the user's own shell when there is no COMMAND.
+            ROOTFS is a folder, an image with its tag, or an image that is here and has no program's name; other words
+            are COMMAND, and so is all that follows `--`. With --name one comes back to what was changed before.
             Start it in the folder of a project: in the home folder it is refused, as all of it would be shown.
             """
         }
@@ -70,6 +72,8 @@ public enum OptionHelp {
             page += "\n\(group.rawValue):\n"
             for option in options { page += row(commandLine(option), option.described.help, column: column) }
         }
+        page += "\nTaken as docker has them, and so anyway: \(ForeignOption.switches.joined(separator: " ")).\n"
+        page += "What other options of docker, podman, bwrap and firejail are here: docs/compared.md.\n"
         page +=
             "\nExit status: the command's own; 128+n for signal n; 127 not found; 126 not runnable; 125 no sandbox;\n"
         page += "124 the time limit.\n"
@@ -79,7 +83,7 @@ public enum OptionHelp {
     /// `-e, --env NAME[=VALUE]`.
     public static func commandLine(_ option: Option) -> String {
         let described = option.described
-        let name = "--\(option.rawValue)"
+        let name = (["--\(option.rawValue)"] + described.also.map { "--" + $0 }).joined(separator: ", ")
         let short = described.short.map { "-\($0), " } ?? "    "
         return switch described.argument {
         case .flag: short + name

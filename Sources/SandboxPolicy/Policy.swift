@@ -53,7 +53,11 @@ public enum NetworkChoice: String, Equatable, Sendable, CaseIterable {
 }
 
 /// What is said of refusals when the command has ended.
-public enum ReportChoice: Equatable, Sendable { case none, text, json }
+public enum ReportChoice: Equatable, Sendable {
+    case none, text
+    /// One line, to standard error's place (nil) or added to a file of the host's.
+    case json(file: String?)
+}
 
 /// Whether a protection must be there, is wanted where the kernel has it, or is left out.
 public enum ProtectionChoice: String, Equatable, Sendable, CaseIterable {
@@ -194,6 +198,7 @@ public struct Policy: Equatable, Sendable {
             throw PolicyError(
                 "--landlock off leaves out what holds --tcp-connect and --tcp-bind: give one or the other")
         }
+        dropForeignCommand()
         try checkSystemCalls()
         if filter == .none, !systemCalls.isEmpty {
             throw PolicyError(
@@ -202,6 +207,16 @@ public struct Policy: Equatable, Sendable {
         if readOnly, case .folder = upper {
             throw PolicyError("--read-only refuses changes and --upper keeps them: give one of the two")
         }
+    }
+
+    /// An entrypoint takes away the command of what lies below it, which was meant for another program.
+    private mutating func dropForeignCommand() {
+        guard let entrypoint = settings.last(where: { $0.option == .entrypoint }),
+            let command = settings.last(where: { $0.option == .command }),
+            command.origin.level < entrypoint.origin.level
+        else { return }
+        settings.removeAll { $0.option == .command }
+        self.command = []
     }
 
     private func checkSystemCalls() throws(PolicyError) {
@@ -220,10 +235,11 @@ public struct Policy: Equatable, Sendable {
         case .platform: break
         case .maxImageSize: _ = try Self.imageLimit([setting])
         case .layer:
+            _ = try Self.path(setting)
             // overlayfs takes a folder once; given again, by a profile and on the command line, it is on top.
             layers.removeAll { $0 == value }
             layers.append(value)
-        case .upper: upper = value == "memory" ? .memory : value == "disk" ? .disk : .folder(value)
+        case .upper: upper = value == "memory" ? .memory : value == "disk" ? .disk : .folder(try Self.path(setting))
         case .readOnly: readOnly = value == "true"
         case .name: name = try Self.sandboxName(setting)
         case .bind: binds.append(try Self.bind(setting))
@@ -237,7 +253,7 @@ public struct Policy: Equatable, Sendable {
         case .with: break  // Binds and variables stand beside it.
         case .workdir: workdir = try Self.insidePath(setting, value)
         case .env: try set(setting)
-        case .envFile: environmentFiles.append(value)
+        case .envFile: environmentFiles.append(try Self.path(setting))
         case .user: user = try Self.user(setting)
         case .hostname: hostname = try Self.hostName(setting)
         case .entrypoint: if !value.isEmpty { entrypoint.append(value) }
@@ -326,31 +342,26 @@ extension Policy {
     }
 
     private static func bind(_ setting: Setting) throws(PolicyError) -> Bind {
-        var parts = setting.value.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
-        var readOnly = false
-        if let last = parts.last, parts.count > 1, last == "ro" || last == "rw" {
-            readOnly = last == "ro"
-            parts.removeLast()
-        }
-        guard let source = parts.first, !source.isEmpty, parts.count <= 2 else {
-            throw PolicyError(setting, "must be SRC[:DST][:ro]")
-        }
-        let destination = parts.count == 2 ? parts[1] : source
-        guard parts.count == 1 || destination.hasPrefix("/") else {
-            throw PolicyError(setting, "the place inside must begin with /")
-        }
-        if isRoot(destination) { throw PolicyError(setting, "nothing can stand in place of /; name it as ROOTFS") }
-        return Bind(source: source, destination: destination, readOnly: readOnly)
+        let bind: Bind
+        do throws(BindError) { bind = try Bind(setting.value) } catch { throw PolicyError(setting, error.why) }
+        if isRoot(bind.destination) { throw PolicyError(setting, "nothing can stand in place of /; name it as ROOTFS") }
+        return bind
+    }
+
+    /// A path of the host's.
+    private static func path(_ setting: Setting) throws(PolicyError) -> String {
+        guard !setting.value.isEmpty else { throw PolicyError(setting, "an empty word is no path") }
+        return setting.value
     }
 
     private static func memoryMount(_ setting: Setting) throws(PolicyError) -> MemoryMount {
-        let parts = setting.value.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        var mount = MemoryMount(destination: try insidePath(setting, String(parts[0])), size: nil)
+        let rest = Bind.rest(setting.value).dropFirst()
+        var mount = MemoryMount(destination: try insidePath(setting, Bind.source(of: setting.value)), size: nil)
         if isRoot(mount.destination) {
             throw PolicyError(setting, "/ is the root file system; --upper memory is for that")
         }
-        if parts.count == 2 {
-            guard parts[1].hasPrefix("size="), let size = bytes(parts[1].dropFirst(5)) else {
+        if !rest.isEmpty {
+            guard rest.hasPrefix("size="), let size = bytes(rest.dropFirst(5)) else {
                 throw PolicyError(setting, "must be DST[:size=BYTES], with k, m or g after the number if wanted")
             }
             mount.size = size
@@ -499,8 +510,16 @@ extension Policy {
         switch setting.value {
         case "", "true": return .text
         case "false": return .none
-        case "json": return .json
-        default: throw PolicyError(setting, "must be --report-denied, --report-denied=json or --report-denied=false")
+        case "json": return .json(file: nil)
+        case let value where value.hasPrefix("json:") && value.utf8.count > 5:
+            guard setting.origin == .commandLine else {
+                throw PolicyError(setting, "a file for it is named on the command line only")
+            }
+            return .json(file: String(value.dropFirst(5)))
+        default:
+            throw PolicyError(
+                setting,
+                "must be --report-denied, --report-denied=json, --report-denied=json:FILE or --report-denied=false")
         }
     }
 

@@ -1,6 +1,7 @@
 // Completion for shells: thin scripts that hand the words to `sandbox __complete`, and that command.
 
 import ArgumentParser
+import ImageStore
 import LinuxSystem
 import Profiles
 import SandboxPolicy
@@ -80,6 +81,14 @@ struct CompleteCommand: ParsableCommand {
         for candidate in Self.candidates(words, names) where escaped(candidate) == candidate { print(candidate) }
     }
 
+    private static func formats(_ command: String) -> [String] {
+        switch command {
+        case "save": SaveFormat.allCases.map(\.rawValue)
+        case "diff": ChangesFormat.allCases.map(\.rawValue)
+        default: ListFormat.allCases.map(\.rawValue)
+        }
+    }
+
     private static func candidates(_ words: [String], _ names: ExistingNames) -> [String] {
         guard let first = words.first, let last = words.last else { return Root.visibleNames }
         if words.count == 1 { return Root.visibleNames.filter { $0.hasPrefix(first) } }
@@ -87,9 +96,17 @@ struct CompleteCommand: ParsableCommand {
         if let command = LaunchCommand(rawValue: first) {
             return OptionCompletion.candidates(for: command, rest, names: names)
         }
+        if last.hasPrefix("-") {
+            let path = first == "profile" ? Array(words.prefix(2)) : [first]
+            return (Mistake.options(of: path) + ["--help"]).filter { $0.hasPrefix(last) }
+        }
         let all: [String] =
-            switch (first, rest.count) {
+            switch (first, rest.filter { !$0.hasPrefix("-") || $0.isEmpty }.count) {
+            case (_, _) where rest.dropLast().last == "--format": formats(first)
             case ("diff", 1), ("rm", _): names.sandboxes
+            case ("export", 1): names.sandboxes + names.images
+            case ("rmi", _), ("save", _), ("pull", _), ("inspect", 1), ("tag", _), ("push", _): names.images
+            case ("import", 2): names.images
             case ("help", 1): Root.visibleNames
             case ("completion", 1): Shell.allCases.map(\.rawValue)
             case ("profile", 1): ProfileCommand.configuration.subcommands.map(Root.name)
@@ -120,6 +137,48 @@ private struct ExistingNames: CompletionNames {
         return entries(folder.isEmpty ? "." : String(folder)).sorted().filter {
             $0.hasPrefix(start) && (start.hasPrefix(".") || !$0.hasPrefix(".")) && isFolder("\(folder)\($0)")
         }.map { "\(folder)\($0)/" }
+    }
+
+    func programs(of root: CompletionRoot, _ prefix: String) -> [String] {
+        if prefix.contains("/") { return [] }
+        var found: Set<String> = []
+        for folder in layers(of: root) {
+            for place in Self.programFolders {
+                // What is found inside is an image's: no link of it leads outside.
+                let names: [String]
+                do {
+                    let top = try Descriptor.open(folder, [.path, .directory])
+                    names = try top.openInRoot(place, [.readOnly, .directory]).names()
+                } catch { continue }
+                found.formUnion(names.filter { $0.hasPrefix(prefix) })
+            }
+        }
+        return found.sorted()
+    }
+
+    private static let programFolders = [
+        "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin",
+    ]
+
+    /// The folders that a root file system is stacked from.
+    private func layers(of root: CompletionRoot) -> [String] {
+        switch root {
+        case .rootfs("host"): return ["/"]
+        case .rootfs(let word) where word.hasPrefix("/") || word.hasPrefix("."): return [word]
+        case .rootfs(let word):
+            guard let image = ImageReference(word) else { return [] }
+            do {
+                guard let record = try ImageStore().existing(image) else { return [] }
+                return record.layers.flatMap { layer in
+                    IdentityMode.allCases.map { surroundings.places.layer(layer.content, $0) }
+                }
+            } catch { return [] }
+        case .sandbox(let name):
+            let kept = KeptSandboxes(surroundings.places)
+            guard Policy.isSandboxName(name) else { return [] }
+            return [surroundings.places.sandboxes + "/" + name + "/upper"]
+                + kept.lowers(of: name).map { $0 == "/usr" ? "/" : $0 }
+        }
     }
 
     private func isFolder(_ path: String) -> Bool {

@@ -178,7 +178,7 @@ extension Doctor {
             _ = try Descriptor.open(tunnel, [.readWrite])
             checks.append(Check(.tunnel))
         } catch {
-            add(.tunnel, .degraded, .noTunnel(isThere: error == .access, reason: error.description))
+            add(.tunnel, .degraded, .noTunnel(isThere: error == .access, group: facts.gid, reason: error.description))
         }
         let folders = (Process.environment("PATH") ?? "").split(separator: ":")
         if let folder = folders.first(where: { Files.isAccessible($0 + "/pasta", 1) }) {

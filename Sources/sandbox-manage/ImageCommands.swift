@@ -174,14 +174,28 @@ struct PullForRunCommand: ParsableCommand {
             if pull == "always", try puller.isCurrent(name, wanted) { return }
             try puller.pull(name, wanted)
         } catch {
-            let known = try puller.store.images().map { image in
-                image.reference.tag == "latest" ? image.reference.name : image.reference.description
-            }
-            let near = Nearest.suggestion(name, among: known)
-            let folder = FileManager.default.fileExists(atPath: "./" + name)
-            let hint = folder ? "; the folder of that name here is written ./\(name)" : near
-            throw Explained(description: "\(error)" + hint)
+            let isHere = try puller.store.existing(imageReference(name)) != nil
+            throw Explained(description: try Self.words(error, name, isHere: isHere, puller.store))
         }
+    }
+}
+
+extension PullForRunCommand {
+    /// What keeps an image from coming, and what else the name may have been meant for.
+    fileprivate static func words(
+        _ error: any Error, _ name: String, isHere: Bool, _ store: ImageStore
+    ) throws -> String {
+        if isHere {
+            return "\(error); \(quoted(name)) is here, as it was got before: `--pull missing` runs that"
+        }
+        let words = "image \(quoted(name)) is not here, and \(error)"
+        if FileManager.default.fileExists(atPath: "./" + name) {
+            return words + "; the folder of that name here is written ./\(name)"
+        }
+        let known = try store.images().map { image in
+            image.reference.tag == "latest" ? image.reference.name : image.reference.description
+        }
+        return words + Nearest.suggestion(name, among: known)
     }
 }
 
@@ -240,7 +254,13 @@ struct RemoveImageCommand: ParsableCommand {
         let references = try names.map(imageReference)
         _ = try UserNamespace.enter(preferring: nil)
         let store = try ImageStore()
-        for reference in references { try store.remove(reference, force: force) }
+        for reference in references {
+            do throws(ImageStoreError) { try store.remove(reference, force: force) } catch {
+                // As `docker rmi -f` has it: what is not there is removed.
+                if case .unknownImage = error, force { continue }
+                throw error
+            }
+        }
     }
 }
 
@@ -250,6 +270,7 @@ struct PruneCommand: ParsableCommand {
 
     @ArgumentParser.Flag(name: .shortAndLong, help: "set-up layers as well, and images of layouts run in place")
     var all = false
+    @ArgumentParser.Flag(name: .shortAndLong, help: "nothing is asked, with it or without") var force = false
 
     func run() throws {
         _ = try UserNamespace.enter(preferring: nil)

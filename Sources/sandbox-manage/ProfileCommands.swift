@@ -180,13 +180,13 @@ struct SettingsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "__settings", abstract: "Write a profile's settings for the launcher.", shouldDisplay: false)
 
-    @ArgumentParser.Argument(help: "a profile's name or file") var profile: String
     @ArgumentParser.Argument(help: "the file to write") var output: String
+    @ArgumentParser.Argument(help: "names or files of profiles, the later over the earlier") var profiles: [String]
     @ArgumentParser.Option(help: "what the file is found by", transform: entryKey) var key: EntryKey
 
     func run() throws {
         try Confined.toCache(output)
-        let resolution = try Surroundings().resolver.resolve(profile)
+        let resolution = try Surroundings().resolver.resolve(profiles)
         do throws(Errno) {
             try Files.replaceMakingFolders(output, with: key.entry(resolution.file.encoded))
         } catch {

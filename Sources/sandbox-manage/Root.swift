@@ -16,11 +16,12 @@ struct Root: ParsableCommand {
             LoadCommand.self, ExportCommand.self, InspectCommand.self,
             ListCommand.self, DiffCommand.self, WhyCommand.self, RemoveCommand.self, ProfileCommand.self,
             DoctorCommand.self,
-            CompletionCommand.self,
+            CompletionCommand.self, VersionCommand.self,
             // Hidden: what the launcher and the shells ask for.
             PullForRunCommand.self, AdoptCommand.self, UnpackCommand.self, UnpackTarCommand.self,
             RemoveTreeCommand.self, FilterCommand.self, SetupCommand.self,
             ReportCommand.self, SettingsCommand.self, CompleteCommand.self, OptionsPageCommand.self,
+            ComparedPageCommand.self, ManualPageCommand.self,
         ])
 
     static let version = "sandbox 0.1.0"
@@ -51,7 +52,7 @@ struct Invocation {
     func run() -> ExitCode {
         switch words.first {
         case nil, "--help", "-h": return show(Help.overview)
-        case "--version": return show(Root.version + "\n")
+        case "--version", "-v", "-V": return show(Root.version + "\n")
         case "help": return help(for: Array(words.dropFirst()))
         case let word?:
             guard word.hasPrefix("-") || Root.configuration.subcommands.contains(where: { Root.name(of: $0) == word })
@@ -67,7 +68,7 @@ struct Invocation {
         } catch  where Root.exitCode(for: error).isSuccess {
             return show(Root.fullMessage(for: error, columns: OptionHelp.width) + "\n")
         } catch {
-            return fail(Root.message(for: error))
+            return fail(Mistake.words(Root.message(for: error), of: words))
         }
     }
 
@@ -79,6 +80,7 @@ struct Invocation {
 
     private static func unknown(_ word: String) -> String {
         if LaunchCommand(rawValue: word) != nil { return "\(word) is run by sandbox, not by sandbox-manage" }
+        if let here = ForeignCommand.here(word) { return "unknown command \(quoted(word)); here: \(here)" }
         let near = Nearest.suggestion(word, among: Root.visibleNames)
         return "unknown command \(quoted(word))" + (near.isEmpty ? "; see `sandbox help`" : near)
     }

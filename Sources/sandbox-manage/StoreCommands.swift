@@ -15,6 +15,7 @@ struct ImportCommand: ParsableCommand {
     @ArgumentParser.Argument(help: "NAME[:TAG]") var name: String
     @ArgumentParser.OptionGroup var size: ImageSize
     @ArgumentParser.OptionGroup var owners: OwnerChoice
+    @ArgumentParser.Flag(name: .shortAndLong, help: "say nothing but errors") var quiet = false
 
     func run() throws {
         let reference = try newImageReference(name)
@@ -22,7 +23,7 @@ struct ImportCommand: ParsableCommand {
         let store = try ImageStore(size)
         let input = try file == "-" ? file : checkedPath(file, store.places)
         try Confined.toStore(store.places, reading: [input])
-        let progress = TransferProgress("\(reference)", isQuiet: isatty(2) != 1)
+        let progress = TransferProgress("\(reference)", isQuiet: quiet || isatty(2) != 1)
         defer { progress.close() }
         try store.importTar(
             from: input, as: reference, mode: mode, progress: { progress.advance(label: file, to: $0) })
@@ -125,12 +126,14 @@ struct RemoveCommand: ParsableCommand {
         commandName: "rm", abstract: "remove kept sandboxes with their changes, and folders that --upper filled")
 
     @ArgumentParser.Argument(help: "their names; a folder is written with a slash, as ./changes") var names: [String]
+    @ArgumentParser.Flag(name: .shortAndLong, help: "no error where there is none of a name") var force = false
 
     func run() throws {
         // Files of other ids inside go only with the ids that the sandbox has.
         _ = try UserNamespace.enter(preferring: nil)
         let places = try Surroundings().places
-        for name in names { try Self.remove(name, places) }
+        let known = KeptSandboxes(places).names
+        for name in names where !force || known.contains(name) || name.contains("/") { try Self.remove(name, places) }
     }
 
     private static func remove(_ name: String, _ places: Places) throws {
@@ -175,15 +178,20 @@ func date(_ nanoseconds: Int64) -> Date { Date(timeIntervalSince1970: Double(nan
 func size(_ bytes: Int64) -> String {
     bytes < 1 << 20 ? "\((bytes + 1023) / 1024) KiB" : "\((bytes + (1 << 19)) / (1 << 20)) MiB"
 }
-private func day(_ date: Date) -> String { String(date.ISO8601Format().prefix(16)).replacing("T", with: " ") }
 
 struct ListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "list", abstract: "list the kept sandboxes")
 
+    @ArgumentParser.Flag(name: .shortAndLong, help: "all are shown, with it or without") var all = false
+    @ArgumentParser.Flag(name: .shortAndLong, help: "names alone") var quiet = false
     @ArgumentParser.Option(help: "text or json") var format = ListFormat.text
 
     struct Row: Codable {
         var name: String
+        /// ROOTFS, as it was given.
+        var image: String
+        var command: [String]
+        /// Bytes that it changed.
         var size: Int64
         var created: Date
         var running: Bool
@@ -191,18 +199,32 @@ struct ListCommand: ParsableCommand {
 
     func run() throws {
         _ = try UserNamespace.enter(preferring: nil)
-        let rows = try KeptSandboxes(try Surroundings().places).list().map {
-            Row(name: $0.name, size: $0.size, created: date($0.created), running: $0.isRunning)
+        let kept = KeptSandboxes(try Surroundings().places)
+        if quiet { return kept.names.forEach { print($0) } }
+        let rows = try kept.list().map {
+            Row(
+                name: $0.name, image: $0.image, command: $0.command, size: $0.size, created: date($0.created),
+                running: $0.isRunning)
         }
-        try list(rows, format, header: ["NAME", "CHANGES", "CREATED (UTC)", "RUNNING"]) {
-            [$0.name, sandbox_manage.size($0.size), day($0.created), $0.running ? "yes" : "no"]
+        try list(rows, format, header: ["NAME", "IMAGE", "COMMAND", "CHANGES", "CREATED", "RUNNING"]) {
+            [
+                $0.name, escaped($0.image), Self.shortened($0.command), sandbox_manage.size($0.size),
+                age(of: $0.created), $0.running ? "yes" : "no",
+            ]
         }
+    }
+
+    /// As much as a row has room for.
+    private static func shortened(_ command: [String]) -> String {
+        let text = escaped(command.joined(separator: " "))
+        return text.count > 24 ? text.prefix(23) + "…" : text
     }
 }
 
 struct ImagesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "images", abstract: "list the images of the store")
 
+    @ArgumentParser.Flag(name: .shortAndLong, help: "names alone") var quiet = false
     @ArgumentParser.Option(help: "text or json") var format = ListFormat.text
     @ArgumentParser.Flag(name: .shortAndLong, help: "also images that were run from where they are, as oci:FOLDER")
     var all = false
@@ -219,7 +241,9 @@ struct ImagesCommand: ParsableCommand {
     }
 
     func run() throws {
-        let rows = try ImageStore().images().filter { all || !$0.reference.isMadeUp }.map {
+        let images = try ImageStore().images().filter { all || !$0.reference.isMadeUp }
+        if quiet { return images.forEach { print($0.reference.description) } }
+        let rows = images.map {
             let place = $0.reference.isMadeUp ? $0.record?.key?.words.dropFirst().first : nil
             return Row(
                 name: place ?? $0.reference.name, tag: place == nil ? $0.reference.tag ?? "" : "",

@@ -46,7 +46,7 @@ struct ReportCommand: ParsableCommand {
 
     func run() throws {
         guard let report = DenialReport.read(file) else { throw ReportError.unreadable(file) }
-        if format == .json { return try printJSON(report) }
+        if format == .json { return try write(report) }
         for line in report.lines.prefix(Self.most) { Invocation.say(line) }
         if report.lines.count > Self.most {
             Invocation.say("and \(report.lines.count - Self.most) kinds more; `sandbox why` lists them")
@@ -54,11 +54,25 @@ struct ReportCommand: ParsableCommand {
     }
 }
 
+extension ReportCommand {
+    /// One line, so that a file may take those of many runs.
+    private func write(_ report: DenialReport) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let line = terminalSafe(try encoder.encode(report)) + "\n"
+        do throws(Errno) { try Descriptor.standardOutput(Array(line.utf8)) } catch {
+            throw ReportError.unwritten(error)
+        }
+    }
+}
+
 enum ReportError: Error, CustomStringConvertible {
     case unreadable(String)
+    case unwritten(Errno)
 
     var description: String {
         switch self {
+        case .unwritten(let errno): "--report-denied: can't write the report: \(errno)"
         case .unreadable(let file): "can't read \(quoted(file)), which the launcher wrote"
         }
     }

@@ -1,4 +1,5 @@
-// --env-file: NAME=VALUE or NAME on each line, `#` begins a comment line, as docker run reads it.
+// --env-file: NAME=VALUE or NAME on each line, `#` begins a comment line, as docker run reads it; and lines of a shell's,
+// `export NAME=VALUE`, whose quotes are the shell's.
 
 import ByteText
 import Launcher
@@ -9,18 +10,47 @@ enum EnvironmentFile {
     /// Bytes: all variables of a program are shorter (execve(2)).
     private static let limit = 1 << 20
 
+    /// `--env-file -`: what is written there goes to the variables, and the command finds its end.
+    static func isStandardInput(_ setting: Setting) -> Bool {
+        setting.option == .envFile && setting.value == "-" && setting.origin == .commandLine
+    }
+
     /// - Throws: also where a file that a sandbox could write names a variable without a value: what the caller's own are
     ///   is not for a sandbox or a project to choose from.
     static func settings(_ setting: Setting, _ paths: HostPaths) throws -> [Setting] {
         let what = HostPaths.what(.envFile, setting.value)
+        if isStandardInput(setting) { return try settings(setting, what, Self.standardInput(what), nil, nil) }
         let (path, bytes) = try content(setting, what, paths)
         let folder = setting.origin == .commandLine ? try paths.shownFolder(of: path) : nil
         let stranger = setting.origin == .commandLine ? FileStatus.stranger(of: path.place) : nil
         let isProjects = setting.origin != .commandLine && paths.trustedTexts[setting.value] != nil
-        return try bytes.split(separator: UInt8(ascii: "\n")).compactMap { bytes -> Setting? in
+        return try settings(setting, what, bytes, folder, stranger, isProjects: isProjects)
+    }
+
+    private static func standardInput(_ what: String) throws -> [UInt8] {
+        do throws(Errno) { return try Descriptor.duplicate(of: 0).readAll(limit: limit) } catch {
+            throw RunError("\(what): can't read standard input: \(error)")
+        }
+    }
+
+    /// - Parameters: `folder` that a sandbox could write, `stranger` who could write the file, `isProjects`: it came with
+    ///   a project.
+    private static func settings(
+        _ setting: Setting, _ what: String, _ bytes: [UInt8], _ folder: String?, _ stranger: String?,
+        isProjects: Bool = false
+    ) throws -> [Setting] {
+        // A mark that some editors begin a file with (RFC 3629, section 6).
+        let mark: [UInt8] = [0xef, 0xbb, 0xbf]
+        let text = bytes.starts(with: mark) ? bytes.dropFirst(3) : bytes[...]
+        return try text.split(separator: UInt8(ascii: "\n")).compactMap { bytes -> Setting? in
             // Written on another system, a line ends with a carriage return.
-            let line = ByteText.text(bytes.last == UInt8(ascii: "\r") ? bytes.dropLast() : bytes)
-            guard let first = line.first(where: { $0 != " " }), first != "#" else { return nil }
+            let written = ByteText.text(bytes.last == UInt8(ascii: "\r") ? bytes.dropLast() : bytes)
+            let trimmed = String(written.drop { $0 == " " || $0 == "\t" })
+            guard let first = trimmed.first, first != "#" else { return nil }
+            let line: String
+            do throws(VariableLine.Mistake) { line = try VariableLine.setting(trimmed) } catch {
+                throw RunError("\(what): \(quoted(trimmed)) \(error.why)")
+            }
             if isProjects, !line.contains("=") {
                 throw PathRefusal(
                     "\(what), which the project's profile names: \(quoted(line)) hands on a variable of yours; if you want "

@@ -19,6 +19,8 @@ struct GitFolders {
     private(set) var others: [String] = []
     /// Of `others`, settings that settings include.
     private(set) var included: [String] = []
+    /// Of `others`, folders of hooks that the project's settings name.
+    private(set) var hooks: [String] = []
     /// The folder that commits in this project need, and that lies elsewhere.
     private(set) var outside: String?
     /// Why such a one is not shown.
@@ -167,7 +169,9 @@ extension GitFolders {
         func whole(_ path: String, from base: String) -> String {
             path.hasPrefix("~/") ? home + path.dropFirst() : Self.path(path, from: base)
         }
-        others += settings.hooks.map { whole($0, from: tree) }
+        let hooks = settings.hooks.map { whole($0, from: tree) }
+        others += hooks
+        if tree == project { self.hooks += hooks }
         // Git goes no deeper.
         guard depth < 10 else { return }
         for include in settings.includes {

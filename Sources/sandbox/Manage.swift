@@ -43,10 +43,13 @@ struct Manage {
 
     /// Runs one of its hidden commands to the end. Its messages go to standard error.
     /// - Throws: nothing to say where it ended badly: it has said it.
-    func run(_ words: [String]) throws(RunError) {
+    /// - Parameter output: the descriptor that its standard output is.
+    func run(_ words: [String], output: Int32 = 2) throws(RunError) {
         let status: ExitStatus
+        // What it can't write it says.
+        Signals.failBeyondFileSizeLimit()
         do throws(Errno) {
-            let child = try Process.spawn(installation.manage, arguments: ["sandbox"] + words, output: 2)
+            let child = try Process.spawn(installation.manage, arguments: ["sandbox"] + words, output: output)
             do throws(Errno) { status = try Process.wait(for: child) } catch {
                 TimeLimit.stop()
                 Process.endTree(of: child)

@@ -16,11 +16,13 @@ struct Observing {
     private let file: String
     private static let learnersDescriptor: Int32 = 3
     private let isLearning: Bool
+    /// Where the report is added. Opened before the command could turn the way there.
+    private var output: SharedDescriptor?
 
     /// nil where nothing is to be watched.
     /// - Parameter foreign: where the root file system holds much that is not the sandbox's own: the ids that are.
     init?(
-        _ verb: Verb, _ policy: Policy, _ filter: [UInt8]?, foreign: [IDRange]?, _ manage: Manage
+        _ verb: Verb, _ policy: Policy, _ filter: [UInt8]?, foreign: [IDRange]?, _ manage: Manage, _ paths: HostPaths
     ) throws {
         isLearning = verb == .learn
         guard isLearning || policy.report != .none else { return nil }
@@ -40,6 +42,7 @@ struct Observing {
             // What an earlier run was refused is no longer the last.
             do throws(Errno) { try Files.remove(file) } catch {}
         }
+        if case .json(let name?) = policy.report { output = try Self.openOutput(name, paths) }
         let isNetworkClosed = policy.network == .none
         let hasReadOnlyPlaces =
             policy.readOnly || policy.binds.contains(where: \.readOnly) || !policy.masks.isEmpty
@@ -52,6 +55,16 @@ struct Observing {
             return nil
         }
         self.observer = observer
+    }
+
+    private static func openOutput(_ name: String, _ paths: HostPaths) throws -> SharedDescriptor {
+        do throws(any Error) {
+            let path = try paths.resolve(name, HostPaths.what(.reportDenied, "json:" + name), mayBeMissing: true)
+            return SharedDescriptor(
+                try Descriptor.open(
+                    path.place, [.writeOnly, .create, .append, .noFollow, .nonBlocking, .noControllingTerminal],
+                    mode: 0o600))
+        } catch let error as Errno { throw RunError("--report-denied: can't add to \(quoted(name)): \(error)") }
     }
 
     /// Writes down what was seen, and says it.
@@ -78,7 +91,11 @@ struct Observing {
         // The command is over: from here on a signal ends this process as any other.
         Signals.unblockEnding()
         do throws(RunError) {
-            try manage.run(["__report", file] + (policy.report == .json ? ["--format", "json"] : []))
+            if case .json = policy.report {
+                try manage.run(["__report", file, "--format", "json"], output: output?.raw ?? 2)
+            } else {
+                try manage.run(["__report", file])
+            }
         } catch { return false }
         return true
     }

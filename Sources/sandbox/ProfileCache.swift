@@ -9,14 +9,16 @@ struct ProfileCache {
     init(_ manage: Manage) { self.manage = manage }
 
     /// - Parameter again: what is kept is not good enough.
-    func settings(of name: String, again: Bool = false) throws -> SettingsFile {
+    func settings(of names: [String], again: Bool = false) throws -> SettingsFile {
         // What a name means depends on the project this is in and on where the user keeps profiles.
         let key = EntryKey(
-            "profile", [name, try Process.currentFolder(), manage.places.configuration, manage.installation.profiles])
+            "profile", [try Process.currentFolder(), manage.places.configuration, manage.installation.profiles] + names)
         let path = manage.places.profileCache + "/" + key.name
         if !again, let file = fresh(path, key) { return file }
-        try manage.run(["__settings", "--key=" + key.word, "--", name, path])
-        guard let file = read(path, key) else { throw RunError("the profile \(quoted(name)) could not be prepared") }
+        try manage.run(["__settings", "--key=" + key.word, "--", path] + names)
+        guard let file = read(path, key) else {
+            throw RunError("the profile \(names.map(quoted).joined(separator: ", ")) could not be prepared")
+        }
         return file
     }
 

@@ -66,7 +66,7 @@ struct Protecting {
         if shown.isEmpty { return }
         var wanted: [String] = []
         for project in projects(current) {
-            wanted += try meant(in: project, &policy, isCurrent: project == current, paths)
+            wanted += try meant(in: project, &policy, current, paths)
         }
         wanted += inside(policy)
         found = shown.map { _ in [:] }
@@ -77,15 +77,58 @@ struct Protecting {
     func guardian(isQuiet: Bool) throws(RunError) -> Guardian? {
         if !isQuiet { for remark in remarks { Message.say(remark) } }
         if protections.isEmpty { return nil }
+        Signals.failBeyondFileSizeLimit()
         let closed = protections.filter { $0.kind != .held }.map { $0.bind.source + "/" + $0.path }
         let guardian = Guardian(
             protections, missing + own, links: GitLinks(linkFolders, bare: bare, closed: closed, records: records),
             standIn: placeholder, say: { if !isQuiet { Message.sayUnlessItWaits($0) } })
         do throws(GuardianError) { try guardian.start() } catch {
             let what = error.place.map { "keep \(quoted($0)) from being made" } ?? "watch over protected paths"
-            throw RunError("can't \(what): \(error.errno); --protect '!PATH' does without that one")
+            throw RunError("can't \(what): \(error.errno); \(Self.remedy(error))")
         }
         return guardian
+    }
+
+    /// Leaves out what is not there and can't be made inside either: in a folder of somebody else's the sandbox has the
+    /// caller's rights and no more, unless the folder's ids are there inside.
+    mutating func leaveOutUnreachable(_ identity: IdentityMap) {
+        let closed = Set(missing.map(\.folder)).filter { folder in
+            guard !Files.isAccessible(folder, 2), let status = GitFolders.status(folder) else { return false }
+            return !identity.has(user: status.owner, group: status.group)
+        }
+        if closed.isEmpty { return }
+        missing.removeAll { closed.contains($0.folder) }
+        protections.removeAll { protection in
+            guard protection.kind == .missing, let one = shown.first(where: { $0.bind == protection.bind }) else {
+                return false
+            }
+            let names = PathNames.of(one.source + "/" + protection.path)
+            return closed.contains("/" + names.dropLast().joined(separator: "/"))
+        }
+    }
+
+    private static func remedy(_ error: GuardianError) -> String {
+        switch error.errno {
+        case .tooManyOpenFiles: "allow more open files: `ulimit -n 1024`"
+        case .tooBig: "allow larger files: `ulimit -f unlimited`"
+        case .noSpace: "free some space"
+        case .access, .permission:
+            "make that folder writable for you, or leave all protections out with --protect none"
+        default: "--protect '!PATH' does without that one, --protect none without all"
+        }
+    }
+
+    /// For who starts in a folder of a repository, which is all that is shown: git does not work there.
+    static func repositoryAbove() throws(Errno) -> String? {
+        let current = try Process.currentFolder()
+        guard GitFolders.status(current + "/.git") == nil, !GitFolders.isBare(current) else { return nil }
+        var names = PathNames.of(current)
+        while names.popLast() != nil, !names.isEmpty {
+            let folder = "/" + names.joined(separator: "/")
+            if GitFolders.status(folder + "/.git") == nil { continue }
+            return "only the current folder is shown, and git's repository is in \(quoted(folder)): start there for git"
+        }
+        return nil
     }
 
     private mutating func show(_ bind: Bind) {
@@ -123,7 +166,7 @@ struct Protecting {
 // Which paths of the host are meant.
 extension Protecting {
     private mutating func meant(
-        in project: String, _ policy: inout Policy, isCurrent: Bool, _ paths: HostPaths
+        in project: String, _ policy: inout Policy, _ current: String, _ paths: HostPaths
     ) throws -> [String] {
         let protected = policy.protected
         var wanted: [String] = []
@@ -137,7 +180,14 @@ extension Protecting {
         let git = try GitFolders(of: project, isShown: isShown)
         if GitFolders.status(project + "/.git")?.kind != .directory { wanted.append(project + "/.git") }
         if let refusal = git.refusal { remarks.append(refusal) }
-        if let common = git.outside, policy.here, isCurrent {
+        let binds = policy.allBinds(from: current)
+        for hooks in git.hooks where !binds.contains(where: { Self.rest(of: hooks, beneath: $0.source) != nil }) {
+            if GitFolders.status(hooks)?.kind != .directory { continue }
+            remarks.append(
+                "git's hooks in \(quoted(hooks)) (core.hooksPath) are not run inside, for that folder is not shown; "
+                    + "--bind shows it, and core.hooksPath has to be an absolute path")
+        }
+        if let common = git.outside, policy.here, project == current {
             let bind = Bind(source: common, destination: common, readOnly: false)
             policy.binds.append(bind)
             // A place that this run can write is remembered as one.

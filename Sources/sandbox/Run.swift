@@ -32,6 +32,12 @@ struct Run {
     private var profileFolder: String?
     /// For `start`: no other profile than it was made with.
     private var keepsProfile = true
+    /// The whole command that a kept sandbox was made with, where it is to be run again.
+    private var keptCommand: [String]?
+    /// How many of the settings were given when a kept sandbox was made.
+    private var keptSettings = 0
+    /// With a kept sandbox.
+    private var goesOn = false
 
     init(_ verb: Verb, _ line: CommandWords, offset: Int, _ manage: Manage) throws {
         self.verb = verb
@@ -40,16 +46,18 @@ struct Run {
         self.line = line
         let words = Array(Process.arguments.dropFirst(offset))
         var line = line
-        if verb == .shell {
-            // A shell is on this machine: its first word is the command's.
-            line.commandStart = line.subjectStart
-            line.subject = nil
-            self.line = line
-        }
+        if verb == .shell { ShellWords.settle(&line, words, manage.places) }
+        self.line = line
         tail = line.commandStart.map { $0 + offset }
         given = line.commandStart.map { Array(words[$0...]) } ?? []
         recorded = line.commandStart.map { Array(words[..<$0]) } ?? words
-        if verb == .start { try restore() }
+        if verb == .shell { recorded = ShellWords.recorded(line, words) }
+        if verb == .start { try restore(line.subject) }
+        if verb == .shell, let name = line.settings.last(where: { $0.option == .name })?.value,
+            Policy.isSandboxName(name), Files.isAccessible(manage.places.kept(name), 0)
+        {
+            try comeBack(to: name)
+        }
     }
 
     func run() throws -> Int32 {
@@ -65,11 +73,12 @@ struct Run {
             try kept.map { try Root.kept($0, subject, manage, paths) }
             ?? Root.find(subject, profile + line.settings, manage, paths)
         var policy = try policy(profile, root)
-        let protecting = try Protecting(&policy, paths, manage.places)
+        var protecting = try Protecting(&policy, paths, manage.places)
         var facts = Facts.gather(for: policy, host: root.kind == .host ? manage.places.all : nil)
-        facts.protections = protecting.protections
         facts.substitutions = protecting.substitutions
         let identity = try IdentityMap(policy.identity, facts)
+        protecting.leaveOutUnreachable(identity)
+        facts.protections = protecting.protections
         let command = try commandWords(policy, root)
         let store = Store(manage)
         let lease = Lease(manage.places)
@@ -79,7 +88,8 @@ struct Run {
         layers += try store.layers(policy.layers, identity.mode, lease, line.settings)
         if source == .host { facts.readLayers(layers) }
         let upper = try Upper.prepare(
-            policy, facts, MadeOver(root, identity.mode), lowers: layers + source.folders, manage, paths, verb)
+            policy, facts, MadeOver(root, identity.mode), lowers: layers + source.folders, manage, paths,
+            goesOn: goesOn || verb == .start)
         let plan = try LaunchPlan(
             LaunchRequest(
                 policy: policy, facts: facts, root: source, layers: layers, upper: upper.folders, identity: identity,
@@ -96,10 +106,11 @@ struct Run {
         if !policy.quiet { for omission in plan.omissions { Message.say(omission) } }
         if policy.verbose { sayPlan(plan) }
         defer { upper.discard(manage) }
+        if verb == .shell, policy.here, let hint = try Protecting.repositoryAbove(), !policy.quiet { Message.say(hint) }
         let guardian = try protecting.guardian(isQuiet: policy.quiet)
         defer { guardian?.end() }
         let observing = try Observing(
-            verb, policy, filter, foreign: root.kind == .host ? identity.uids : nil, manage)
+            verb, policy, filter, foreign: root.kind == .host ? identity.uids : nil, manage, paths)
         TimeLimit.stop()
         if TimeLimit.hasPassed { throw RunError.said }
         let launch = Launch(
@@ -146,19 +157,21 @@ struct Run {
     }
 
     private func profileSettings() throws -> [Setting] {
-        let name = line.settings.last { $0.option == .profile }?.value ?? (verb == .shell ? "shell" : "default")
+        var names = line.settings.filter { $0.option == .profile }.map(\.value)
+        if names.isEmpty { names = [verb == .shell ? "shell" : "default"] }
         // What a name means depends on the folder.
         let here = try profileFolder.map { _ in try Process.currentFolder() }
         if let profileFolder { try changeFolder(profileFolder) }
         defer { if let here { do { try changeFolder(here) } catch {} } }
-        try paths.resolveProfile(name)
+        for name in names { try paths.resolveProfile(name) }
         let cache = ProfileCache(manage)
-        var file = try cache.settings(of: name)
+        var file = try cache.settings(of: names)
         if try !paths.hold(file.trusted) {
             // Whoever reads the profile again says what has changed, or finds it good.
-            file = try cache.settings(of: name, again: true)
+            file = try cache.settings(of: names, again: true)
             guard try paths.hold(file.trusted) else {
-                throw RunError("what the profile \(quoted(name)) names changes while it is looked at; try again")
+                let all = names.map(quoted).joined(separator: ", ")
+                throw RunError("what the profile \(all) names changes while it is looked at; try again")
             }
         }
         return file.settings
@@ -175,7 +188,7 @@ struct Run {
             var all: [Setting] = []
             for setting in settings {
                 if setting.option == .envFile { all += try EnvironmentFile.settings(setting, paths) }
-                all.append(setting)
+                if !EnvironmentFile.isStandardInput(setting) { all.append(setting) }
             }
             policy = try Policy(all)
         }
@@ -185,12 +198,27 @@ struct Run {
 
     /// The words to run: entrypoint and command as container engines combine them.
     private func commandWords(_ policy: Policy, _ root: Root) throws -> [String] {
+        if let whole = keptCommand, !line.settings.contains(where: { $0.option == .entrypoint && isNew($0) }) {
+            return whole
+        }
+        if verb == .shell, !policy.settings.contains(where: { $0.option == .entrypoint && $0.origin == .commandLine }) {
+            // An image's own program is no shell.
+            return given.isEmpty ? shell(root) : given
+        }
         let words = given.isEmpty ? policy.command : given
         if !(policy.entrypoint + words).isEmpty { return policy.entrypoint + words }
-        if verb == .shell { return [ownShell] }
         if verb == .start || policy.explain != nil { return ["/bin/sh"] }
         throw UsageError(
             "\(quoted(try subject)) names no command of its own: give one, as sandbox run … \(try subject) sh")
+    }
+
+    /// Whether a setting was given now, and not when a kept sandbox was made.
+    private func isNew(_ setting: Setting) -> Bool { line.settings.dropFirst(keptSettings).contains(setting) }
+
+    /// The caller's own on this machine; in an image what it has.
+    private func shell(_ root: Root) -> [String] {
+        root.kind == .host
+            ? [ownShell] : ["/bin/sh", "-c", "command -v bash >/dev/null && exec bash; exec /bin/sh"]
     }
 
     /// The caller's own shell, which `host` has as well.
@@ -216,11 +244,12 @@ struct Run {
 
     /// For `start`: the words that the kept sandbox was made with stand below those given now. Each kind is relative to
     /// the folder in which it was written, and `--here` to the one of the last that says it.
-    private mutating func restore() throws {
-        guard let name = line.subject, Policy.isSandboxName(name) else {
+    private mutating func restore(_ name: String?) throws {
+        guard let name, Policy.isSandboxName(name) else {
             throw UsageError("say which: sandbox start NAME [COMMAND…]; `sandbox list` shows the kept ones")
         }
-        for option in line.settings.map(\.option) where [.name, .upper, .pull, .platform].contains(option) {
+        for option in line.settings.map(\.option)
+        where verb == .start && [.name, .upper, .pull, .platform].contains(option) {
             throw UsageError(
                 "start goes on with \(quoted(name)) as it is, with its own root and changes: --\(option.rawValue) is for run"
             )
@@ -232,7 +261,10 @@ struct Run {
         let callers = isHere || !keepsProfile ? try Process.currentFolder() : ""
         try enter(kept.folder, "\(quoted(kept.folder)), where \(quoted(name)) was made")
         let before = try CommandWords(kept.words)
-        let own = try before.settings.map { try $0.withHostPathsAbsolute() }
+        // Profiles, and what stands together, take the place of those from then.
+        let replaced = Set(line.settings.map(\.option).filter { $0 == .profile || $0.described.combining == .replace })
+        let own = try before.settings.filter { !replaced.contains($0.option) }.map { try $0.withHostPathsAbsolute() }
+        keptSettings = own.count
         // Its folder has this name, whatever it was made as.
         line.settings = own + given + [Setting(.name, name, .commandLine)]
         line.subject = before.subject
@@ -246,11 +278,29 @@ struct Run {
         }
         self.kept = name
         recorded = kept.words
-        if self.given.isEmpty { self.given = kept.command; tail = nil }
+        if self.given.isEmpty, verb == .start {
+            keptCommand = kept.command.isEmpty ? nil : kept.command
+            tail = nil
+        }
     }
 
     private func changeFolder(_ path: String) throws {
         do throws(Errno) { try Process.changeFolder(path) } catch { throw RunError("\(quoted(path)): \(error)") }
+    }
+
+    /// `shell --name` of one that is kept already goes on with it, whatever it was made by.
+    private mutating func comeBack(to name: String) throws {
+        let kept = try KeptSandbox.read(name, manage.places)
+        guard try kept.folder == Process.currentFolder() else {
+            throw RunError(
+                "the sandbox \(quoted(name)) was made in \(quoted(kept.folder)): change to that folder, or go on with it "
+                    + "there by `sandbox start \(name)`")
+        }
+        if let subject = line.subject, try subject != CommandWords(kept.words).subject {
+            throw RunError("the sandbox \(quoted(name)) is kept on another root file system than \(quoted(subject))")
+        }
+        try restore(name)
+        goesOn = true
     }
 
     /// Goes where a kept sandbox was made, unless a sandbox has turned the way there.
@@ -266,7 +316,10 @@ struct Run {
 extension Setting {
     /// Paths of the host on the command line are relative to the current folder; files bring theirs absolute.
     func withHostPathsAbsolute() throws -> Setting {
-        guard origin == .commandLine, !value.hasPrefix("/") else { return self }
+        // What has no path in it is refused when it is read.
+        guard origin == .commandLine, !value.hasPrefix("/"), !value.isEmpty, !value.hasPrefix(":"),
+            !EnvironmentFile.isStandardInput(self)
+        else { return self }
         let isPath =
             switch option {
             case .layer, .envFile, .bind: true
@@ -276,7 +329,8 @@ extension Setting {
             }
         guard isPath else { return self }
         let path = value.hasPrefix("./") ? value.dropFirst(2) : Substring(value)
-        return Setting(option, try Process.currentFolder() + "/" + path, origin)
+        let folder = try Process.currentFolder()
+        return Setting(option, (option == .bind ? Bind.escaped(folder) : folder) + "/" + path, origin)
     }
 }
 

@@ -35,7 +35,7 @@ enum Start {
         do throws(Errno) { try SealedProgram.replaceThisProcess(manage.executable) } catch {
             throw RunError(
                 "can't shield \(quoted(manage.executable)), which a sandbox of yours could write: \(error); "
-                    + "let root install it")
+                    + (error == .tooBig ? "allow larger files: `ulimit -f unlimited`" : "let root install it"))
         }
     }
 }

@@ -36,13 +36,13 @@ struct Upper {
 
     static func prepare(
         _ policy: Policy, _ facts: Facts, _ made: MadeOver, lowers: [String], _ manage: Manage, _ paths: HostPaths,
-        _ verb: Verb
+        goesOn: Bool
     ) throws -> Upper {
         let places = manage.places
         // An explanation makes nothing.
         if policy.explain != nil { return explained(policy, facts, places) }
         do {
-            if let name = policy.name { return try named(name, places, verb) }
+            if let name = policy.name { return try named(name, places, goesOn) }
             switch policy.upper {
             case .folder(let path): return try UserFolder(path, paths).prepare(lowers, policy, made, places)
             case .disk: return try ephemeral(manage)
@@ -70,11 +70,11 @@ struct Upper {
         }
     }
 
-    private static func named(_ name: String, _ places: Places, _ verb: Verb) throws -> Upper {
+    private static func named(_ name: String, _ places: Places, _ goesOn: Bool) throws -> Upper {
         let folder = places.sandboxes + "/" + name
         try closedFolder(places.sandboxes)
         let isNew = !Files.isAccessible(places.kept(name), 0)
-        if verb != .start, !isNew {
+        if !goesOn, !isNew {
             throw RunError(
                 "a sandbox named \(quoted(name)) is kept already: `sandbox start \(name)` goes on with it, "
                     + "`sandbox rm \(name)` removes it")
@@ -146,6 +146,7 @@ struct Upper {
     /// Writes what `sandbox diff` and `sandbox start` read.
     func record(_ plan: LaunchPlan, _ root: Root, words: [String], command: [String]) throws {
         guard let list else { return }
+        Signals.failBeyondFileSizeLimit()
         do throws(Errno) {
             let lowers = plan.lowers.flatMap { [$0.place, $0.folder] }
             try Files.replaceMakingFolders(list.file, with: Words.join(list.head + lowers))

@@ -69,6 +69,14 @@ struct BadInputTests {
         Case("run ./root /etc/passwd", 126, "not executable"),
         Case("run ./root /etc", 126, "is a folder"),
         Case("run / true", 125, "host"),
+        Case("run --bind= ./root true", 125, "SRC is missing"),
+        Case("run --layer= ./root true", 125, "no path"),
+        Case("run --bind ./file:/etc ./root true", 125, "show ", "/file of the host at /etc", "the other way round"),
+        Case("run ./root -it sh", 127, "options stand before ROOTFS"),
+        Case("run --profile ./bare.toml ./root true", 125, "bare.toml:1", "none has to stand in quotes, as \"none\""),
+        Case("run --profile own ./root true", 125, "extends its own name"),
+        Case("run --env-file ./shell ./root true", 125, "wants a shell"),
+        Case("run --report-denied=json:./no/where ./root true", 125, "--report-denied", "No such file"),
         Case("run --bind ./root:/ ./root true", 125, "in place of /"),
         Case("run --tmpfs /. ./root true", 125, "is the root"),
         Case("run ./root garbage", 126, "another architecture"),
@@ -85,6 +93,9 @@ struct BadInputTests {
         try world.write("file", "not much")
         try world.write("key.toml", "description = \"x\"\nnetwrok = \"none\"\n")
         try world.write("broken.toml", "network = \"none\n")
+        try world.write("bare.toml", "network = none\n")
+        try world.write("home/.config/sandbox/profiles/own.toml", "extends = \"own\"\n")
+        try world.write("shell", "export A=$HOME\n")
         try world.write("a.toml", "extends = \"./b.toml\"\n")
         try world.write("b.toml", "extends = \"./a.toml\"\n")
         try world.sh(

@@ -36,8 +36,17 @@ struct ManageTests {
         (["rnu"], "sandbox: unknown command \"rnu\"; did you mean run?\n"),
         (["qqqqqqqqqq"], "sandbox: unknown command \"qqqqqqqqqq\"; see `sandbox help`\n"),
         (["profile", "lst"], "sandbox: unknown command \"profile lst\"; did you mean list?\n"),
-        (["profile", "show"], "sandbox: Missing expected argument '<name>'\n"),
-        (["profile", "list", "--formt", "json"], "sandbox: Unknown option '--formt'. Did you mean '--format'?\n"),
+        (["profile", "show"], "sandbox: missing expected argument '<name>'; see `sandbox help profile show`\n"),
+        (
+            ["profile", "list", "--formt", "json"],
+            "sandbox: unknown option \"--formt\"; did you mean --format?; see `sandbox help profile list`\n"
+        ),
+        (["images", "-z"], "sandbox: unknown option \"-z\"; see `sandbox help images`\n"),
+        (["list", "x"], "sandbox: unexpected argument 'x'; see `sandbox help list`\n"),
+        (
+            ["exec", "x"],
+            "sandbox: unknown command \"exec\"; here: not there yet: `sandbox start NAME COMMAND` runs in a kept sandbox when nothing else does\n"
+        ),
         (["help", "profle"], "sandbox: unknown command \"profle\"; did you mean profile?\n"),
     ])
     func aBadCommandLineIsOneLineAndStatus125(_ words: [String], _ message: String) throws {
@@ -47,7 +56,10 @@ struct ManageTests {
         #expect(outcome.output.isEmpty)
     }
 
-    @Test(arguments: [["--version"], ["--help"], [], ["help"], ["help", "run"], ["help", "profile", "trust"]])
+    @Test(arguments: [
+        ["--version"], ["version"], ["-v"], ["__man"], ["__compared-md"], ["--help"], [], ["help"], ["help", "run"],
+        ["help", "profile", "trust"],
+    ])
     func helpIsOnStandardOutput(_ words: [String]) throws {
         let outcome = try manage(words, in: try World())
         #expect(outcome.status == 0)
@@ -64,7 +76,7 @@ struct ManageTests {
     private static let key = EntryKey("profile", ["any"])
 
     private static func settings(_ name: String, _ output: String) -> [String] {
-        ["__settings", "--key=" + key.word, name, output]
+        ["__settings", "--key=" + key.word, output, name]
     }
 
     @Test func writesSettingsForTheLauncher() throws {
@@ -150,7 +162,7 @@ struct ManageTests {
         (["run", "sub"], ["subfolder/"]),
         (["start", "w"], ["work"]),
         (["rm", "w"], ["work"]),
-        (["run", "host", ""], []),
+        (["run", "host", "sh", ""], []),
     ])
     func completes(_ words: [String], _ candidates: [String]) throws {
         let world = try World()

@@ -6,11 +6,21 @@ struct OptionCompletionTests {
         let profiles = ["build", "default"]
         let images = ["alpine:3.20", "debian:12"]
         let sandboxes = ["work"]
+        func programs(of root: CompletionRoot, _ prefix: String) -> [String] {
+            let programs =
+                switch root {
+                case .rootfs("host"): ["make"]
+                case .rootfs(let word): ["sh-of-\(word)"]
+                case .sandbox(let name): ["run-in-\(name)"]
+                }
+            return programs.filter { $0.hasPrefix(prefix) }
+        }
         func folders(_ prefix: String) -> [String] { ["rootfs/"].filter { $0.hasPrefix(prefix) } }
     }
 
     @Test(arguments: [
-        (["--net"], ["--network"]),
+        (["--net"], ["--network", "--net"]), (["--vol"], ["--volume"]), (["--mo"], ["--mount"]),
+        (["--net", "u"], ["user"]), (["-qp", "b"], ["build"]), (["--name", ""], ["work"]),
         (["--network", ""], ["none", "user", "host"]),
         (["--network", "h"], ["host"]),
         (["--network=h"], ["--network=host"]),
@@ -24,7 +34,8 @@ struct OptionCompletionTests {
         (["--read-only", "h"], ["host"]),
         (["--env", "A", "root"], ["rootfs/"]),
         (["--bind", ""], []),
-        (["host", "h"], []),
+        (["host", "m"], ["make"]), (["alpine:3.20", "s"], ["sh-of-alpine:3.20"]), (["host", "make", "m"], []),
+        (["--net", "none", "./root", ""], ["sh-of-./root"]),
         (["host", "--net"], []),
         (["--no-such", ""], ["host", "alpine:3.20", "debian:12", "rootfs/"]),
         ([], []),
@@ -35,7 +46,15 @@ struct OptionCompletionTests {
 
     @Test func offersKeptSandboxesToStart() {
         #expect(OptionCompletion.candidates(for: .start, [""], names: Names()) == ["work"])
-        #expect(OptionCompletion.candidates(for: .shell, [""], names: Names()) == [])
+        #expect(
+            OptionCompletion.candidates(for: .shell, [""], names: Names()) == [
+                "host", "alpine:3.20", "debian:12", "rootfs/",
+            ])
+        #expect(OptionCompletion.candidates(for: .shell, ["m"], names: Names()) == ["make"])
+        #expect(OptionCompletion.candidates(for: .shell, ["--", "m"], names: Names()) == ["make"])
+        #expect(
+            OptionCompletion.candidates(for: .shell, ["alpine:3.20", "s"], names: Names()) == ["sh-of-alpine:3.20"])
+        #expect(OptionCompletion.candidates(for: .start, ["work", "r"], names: Names()) == ["run-in-work"])
         #expect(OptionCompletion.candidates(for: .start, ["--up"], names: Names()) == [])
     }
 }

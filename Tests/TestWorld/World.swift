@@ -8,6 +8,12 @@ public struct Outcome {
     public let output: String
     public let errors: String
 
+    public init(status: Int32, output: String, errors: String) {
+        self.status = status
+        self.output = output
+        self.errors = errors
+    }
+
     public var lines: [String] { output.split(separator: "\n").map(String.init) }
 }
 
