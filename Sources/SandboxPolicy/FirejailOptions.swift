@@ -8,6 +8,12 @@ extension ForeignOption {
         "not there: --network is none, user or host; `--tcp-connect PORT` and `--tcp-bind PORT` name ports")
 
     public static let firejail: [ForeignOption] = [
+        ForeignOption(
+            "--apparmor.print --dns.print --fs.print --net.print --netfilter6.print --protocol.print --nettrace "
+                + "--ids-check --ids-init --tunnel", .instead("not there: `--explain` prints what a run would have")),
+        ForeignOption("--mkdir --mkfile", .instead("not there: make it before, and `--bind` it")),
+        ForeignOption("--mac", noFilter),
+        ForeignOption("--oom", .instead("`choom -n SCORE -- sandbox run …`")),
         ForeignOption("--allow-debuggers", .instead("always so, among the sandbox's own processes")),
         ForeignOption("--allusers", .instead("not there: nobody's home is shown")),
         ForeignOption("--apparmor", .instead("not there: Landlock takes that part (`--landlock`)")),
@@ -31,7 +37,8 @@ extension ForeignOption {
             "--cgroup --cpu --cpu.print",
             .instead("`taskset -c CPUS sandbox run …`, `systemd-run --user --scope sandbox run …`")),
         ForeignOption(
-            "--dbus-log --dbus-system --dbus-user --nodbus --dbus-user.talk --dbus-user.own --dbus-system.talk", desktop
+            "--dbus-system.broadcast --dbus-system.call --dbus-system.log --dbus-system.own --dbus-system.see --dbus-user.broadcast --dbus-user.call --dbus-user.log --dbus-user.see --dbus-log --dbus-system --dbus-user --nodbus --dbus-user.talk --dbus-user.own --dbus-system.talk",
+            desktop
         ),
         ForeignOption(
             "--debug --debug-blacklists --debug-caps --debug-errnos --debug-private-lib --debug-protocols --debug-syscalls --debug-syscalls32 --debug-whitelists",

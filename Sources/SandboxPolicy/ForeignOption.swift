@@ -67,7 +67,7 @@ extension ForeignOption {
         var text = """
             # Compared with bwrap, podman and firejail
 
-            Every option of bubblewrap 0.11, of `podman run` 5 and `docker run` 28, and of firejail 0.9.74, with ours. This
+            The options of bwrap, of `podman run` and `docker run`, and of firejail, with ours. This
             page is made by `sandbox __compared-md`; the tables are in `Sources/SandboxPolicy`, where the error for such an
             option comes from, too.
 

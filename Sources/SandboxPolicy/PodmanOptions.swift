@@ -17,7 +17,7 @@ extension ForeignOption {
             .instead("always so: the command has this terminal's input, output and signals")),
         ForeignOption("--authfile --creds --cert-dir --tls-verify --decryption-key", registry),
         ForeignOption(
-            "--blkio-weight --blkio-weight-device --device-read-bps --device-read-iops --device-write-bps --device-write-iops",
+            "--io-maxbandwidth --io-maxiops --blkio-weight --blkio-weight-device --device-read-bps --device-read-iops --device-write-bps --device-write-iops",
             .instead(limit + "IOWeight=… sandbox run …` sets limits of disks")),
         ForeignOption("--cap-add", .same),
         ForeignOption("--cap-drop", .same),
@@ -28,7 +28,7 @@ extension ForeignOption {
             "--cidfile --conmon-pidfile --pidfile",
             .instead("not there: the sandbox is the process that you start; `$!` is its id")),
         ForeignOption(
-            "--cpus --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime",
+            "--cpus --cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime",
             .instead(limit + "CPUQuota=50% sandbox run …` sets one")),
         ForeignOption("-c --cpu-shares", .instead("`nice sandbox run …`")),
         ForeignOption("--cpuset-cpus", .instead("`taskset -c CPUS sandbox run …`")),
@@ -61,7 +61,7 @@ extension ForeignOption {
             .instead("not there: nobody but you watches over a run")),
         ForeignOption("-h --hostname", .instead("`--hostname`; `-h` is help here")),
         ForeignOption(
-            "--hosts-file --no-hosts --no-hostname",
+            "--chrootdirs --hosts-file --no-hosts --no-hostname",
             .instead("not there: /etc/hosts and /etc/hostname fit the sandbox; --bind puts others over them")),
         ForeignOption("--http-proxy", .instead("`--env http_proxy --env https_proxy` hands on your own")),
         ForeignOption(
@@ -72,6 +72,7 @@ extension ForeignOption {
             "--init-path --init-ctr --systemd --sdnotify", .instead("not there: the init is this program's own")),
         ForeignOption("-i --interactive", .nothing("standard input is the caller's")),
         ForeignOption("-t --tty", .nothing("the terminal is the caller's, where there is one")),
+        ForeignOption("--rmi", .instead("`sandbox rmi IMAGE`, when the run has ended")),
         ForeignOption("--rm", .nothing("changes go at the end; `--name` keeps them")),
         ForeignOption("--ip --ip6 --mac-address --network-alias --link --link-local-ip --expose", noNetworks),
         ForeignOption("--ipc --pid --uts --isolation", .instead("always a namespace of its own")),

@@ -20,6 +20,7 @@ struct Store {
         case .image(let reference, let digests):
             let name = reference.description
             let folders = digests.map { places.layer($0, mode) }
+            try closeLayers()
             let kept = root.keptAs.map { ["--kept=" + $0] } ?? []
             try lease.hold(folders) {
                 try manage.run(["__unpack", name, mode.rawValue] + kept + (try Root.limit(settings)))

@@ -76,7 +76,7 @@ struct ConfinedManagerTests {
         try world.write(".sandbox/profiles/own.toml", "timeout = \"5\"\n")
         let cache = world.home + "/.cache/sandbox"
         try expectNothing(
-            try tried(["__settings", "--key=" + EntryKey("profile", ["own"]).word, "--", "own", cache + "/profiles/x"]),
+            try tried(["__settings", "--key=" + EntryKey("profile", ["own"]).word, "--", cache + "/profiles/x", "own"]),
             reads: true, setsModes: false)
         let filter = URL(fileURLWithPath: #filePath + "/../../../profiles/seccomp/default.json").standardized.path
         try expectNothing(
