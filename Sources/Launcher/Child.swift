@@ -96,6 +96,8 @@ struct Child {
         }
         do throws(Errno) {
             if launch.countsConnections { try NetworkCounters.send(by: ended.descriptor) }
+        } catch { throw LaunchFailure(.observing, errno: error.rawValue) }
+        do throws(Errno) {
             // What neither this process nor the command may have is given up once, for both.
             try Capabilities.limitBounding(to: launch.plan.execution.capabilities.union(Init.capabilities))
             command = try Namespacing.startCommand(
