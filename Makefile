@@ -48,9 +48,10 @@ test: build
 	@if [ "$$(id -u)" = 0 ]; then Tests/AdversarialTests/started-by-root ~sandbox-test/prefix/bin/sandbox; \
 	else echo 'not run, for they need root: Tests/AdversarialTests/started-by-root'; fi
 
-# What only a machine of its own shows, as root; minutes of emulation.
+# What only a machine of its own shows, as root: an older kernel, all of /proc, podman. Minutes of emulation.
 test-vm: SETUP_PACKAGES += $(VM_PACKAGES)
 test-vm: build
+	SANDBOX_TEST_VM=1 Tests/VM/started-by-root
 	SANDBOX_TEST_VM=1 Tests/podman-in-vm
 
 # Half an hour for each reader, or until it finds a crash.
