@@ -75,7 +75,8 @@ public struct LaunchPlan: Equatable, Sendable {
     public private(set) var omissions: [String] = []
 
     let request: LaunchRequest
-    private var slots = 0
+    /// The last of the slots that steps use; the first is 1.
+    public private(set) var slots = 0
 
     public static func == (a: LaunchPlan, b: LaunchPlan) -> Bool {
         a.namespaces == b.namespaces && a.identity == b.identity && a.steps == b.steps && a.execution == b.execution

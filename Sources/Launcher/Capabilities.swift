@@ -19,8 +19,8 @@ enum Capabilities {
 
     /// Takes these out of the bounding set.
     static func dropBounding(_ dropped: CapabilitySet) throws(Errno) {
-        for capability in dropped.members where cap_drop_bound(cap_value_t(capability.rawValue)) != 0 {
-            throw Errno.current
+        for number in 0...last where dropped.contains(number: Int(number)) {
+            if cap_drop_bound(cap_value_t(number)) != 0 { throw Errno.current }
         }
     }
 
@@ -38,12 +38,10 @@ enum Capabilities {
     static func drop(keeping kept: CapabilitySet) throws(Errno) {
         guard let state = cap_init() else { throw Errno.current }
         defer { cap_free(UnsafeMutableRawPointer(state)) }
-        var values: [cap_value_t] = []
-        for number in 0...last where kept.contains(number: Int(number)) { values.append(number) }
-        if !values.isEmpty {
-            let count = Int32(values.count)
-            guard cap_set_flag(state, CAP_PERMITTED, count, &values, CAP_SET) == 0,
-                cap_set_flag(state, CAP_EFFECTIVE, count, &values, CAP_SET) == 0
+        for number in 0...last where kept.contains(number: Int(number)) {
+            var value = cap_value_t(number)
+            guard cap_set_flag(state, CAP_PERMITTED, 1, &value, CAP_SET) == 0,
+                cap_set_flag(state, CAP_EFFECTIVE, 1, &value, CAP_SET) == 0
             else { throw Errno.current }
         }
         // What is not permitted leaves the ambient set by itself.

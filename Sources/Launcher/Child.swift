@@ -14,11 +14,11 @@ struct Child {
     let ended: SharedDescriptor
     let appended: AppendedFiles
 
-    func run() -> Never {
+    func run(_ walker: consuming StepWalker) -> Never {
         do throws(LaunchFailure) {
             try leaveTheCaller()
             try leaveTheCallersKeys()
-            try walk()
+            try walk(walker)
             try beWatched()
             try dieWithLauncher()
             try start()
@@ -27,11 +27,10 @@ struct Child {
         }
     }
 
-    private func walk() throws(LaunchFailure) {
+    private func walk(_ walker: consuming StepWalker) throws(LaunchFailure) {
         // What is made here has the mode that its step names; the command gets the caller's mask.
         let mask = Process.setFileModeMask(0)
         defer { _ = Process.setFileModeMask(mask) }
-        var walker = StepWalker(launch.plan)
         for (index, step) in launch.plan.steps.enumerated() {
             do throws(Errno) {
                 try walker.walk(step, gate.descriptor)
@@ -51,9 +50,8 @@ struct Child {
     private func leaveTheCaller() throws(LaunchFailure) {
         do throws(Errno) {
             try appended.handOver()
-            var kept = [gate.raw, report.raw, ended.raw]
-            if let watched = launch.guardian?.childsDescriptor { kept.append(watched) }
-            try Namespacing.closeDescriptors(keeping: kept)
+            try Namespacing.closeDescriptors(
+                keeping: gate.raw, report.raw, ended.raw, launch.guardian?.childsDescriptor)
         } catch { throw LaunchFailure(.namespaces, errno: error.rawValue) }
     }
 
@@ -113,7 +111,7 @@ struct Child {
         do throws(Errno) {
             // The caller's standard descriptors are the command's; all others end here, the report pipe too.
             try Namespacing.closeStandardDescriptors()
-            try Namespacing.closeDescriptors(keeping: [ended.raw])
+            try Namespacing.closeDescriptors(keeping: ended.raw)
         } catch { throw LaunchFailure(.capabilities, errno: error.rawValue) }
         Namespacing.preferShortTurns()
         var own = Init(command: command, ended: ended, due: launch.due)

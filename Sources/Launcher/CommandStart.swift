@@ -29,9 +29,7 @@ struct CommandStart {
         // The image lays out what is opened from here on: nothing of the host may still be open beside it.
         do throws(Errno) {
             if hasOwnSession { try Namespacing.startSession() }
-            var kept = [report]
-            if let asking { kept.append(asking.keeping) }
-            try Namespacing.closeDescriptors(keeping: kept)
+            try Namespacing.closeDescriptors(keeping: report, asking?.keeping)
         } catch {
             throw LaunchFailure(.workdir, errno: error.rawValue)
         }

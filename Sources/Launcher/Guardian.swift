@@ -96,7 +96,7 @@ public struct GuardianError: Error, Sendable {
 extension Guardian {
     private func watch(_ launcher: SharedDescriptor, _ sandbox: SharedDescriptor) -> Int32 {
         do throws(Errno) {
-            try Namespacing.closeDescriptors(keeping: [launcher.raw, sandbox.raw])
+            try Namespacing.closeDescriptors(keeping: launcher.raw, sandbox.raw)
             try Namespacing.startSession()
         } catch { return 1 }
         // Whoever reads what the command wrote waits for its end alone.

@@ -10,7 +10,7 @@ import SandboxPolicy
 
 struct Init {
     /// CAP_KILL is for a command of another user.
-    static let capabilities: CapabilitySet = [.cap_kill, .cap_sys_nice]
+    static let capabilities = CapabilitySet(.cap_kill).union(CapabilitySet(.cap_sys_nice))
 
     let command: ProcessID
     let ended: SharedDescriptor

@@ -72,6 +72,8 @@ public struct Launch {
         var appended: AppendedFiles
         let files = StandardFiles(plan.identity)
         let group = hasOwnSession ? nil : SchedulingGroup()
+        // Made before there are two processes: what the language's runtime does for it is done once, and is there in both.
+        let walker = StepWalker(plan)
         let child: ProcessID
         do throws(Errno) {
             report = try PipeEnds()
@@ -87,7 +89,7 @@ public struct Launch {
             Child(
                 launch: self, gate: gate.keepReader(), report: report.keepWriter(), ended: ended.keepWriter(),
                 appended: appended
-            ).run()
+            ).run(walker)
         }
         guardian?.sandboxBegan(child)
         let status = ended.keepReader()

@@ -15,7 +15,7 @@ struct OwnAddresses {
     }
 
     /// What has to stay open for `close`.
-    var descriptors: [Int32] { [users.raw, network.raw] }
+    var descriptors: (users: Int32, network: Int32) { (users.raw, network.raw) }
 
     /// Closes those that this machine has now. No command can open one again without CAP_NET_ADMIN.
     func close() throws(Errno) {

@@ -14,35 +14,39 @@ struct StandardFiles {
         let terminal: TerminalState?
     }
 
-    private var kept: [Kept] = []
+    private var kept = InlineArray<3, Kept?>(repeating: nil)
     private let identity: IdentityMap
 
     init(_ identity: IdentityMap) {
         self.identity = identity
-        for number: Int32 in 0...2 {
-            guard let status = StandardDescriptors.status(number),
-                !kept.contains(where: { $0.status.isSameFile(as: status) })
+        for index in kept.indices {
+            let number = Int32(index)
+            guard let status = StandardDescriptors.status(number), !isKept(where: { $0.isSameFile(as: status) })
             else { continue }
             let isFile = status.kind == .regular
             let isTerminal = status.kind == .characterDevice && !status.isNullDevice
-            kept.append(
-                Kept(
-                    number: number, status: status, attributes: isFile ? StandardDescriptors.attributes(number) : [:],
-                    flags: isFile ? StandardDescriptors.flags(ofFile: number) : 0,
-                    terminal: isTerminal ? TerminalState(number) : nil))
+            kept[index] = Kept(
+                number: number, status: status, attributes: isFile ? StandardDescriptors.attributes(number) : [:],
+                flags: isFile ? StandardDescriptors.flags(ofFile: number) : 0,
+                terminal: isTerminal ? TerminalState(number) : nil)
         }
+    }
+
+    private func isKept(where isWanted: (FileStatus) -> Bool) -> Bool {
+        for index in kept.indices { if let file = kept[index], isWanted(file.status) { return true } }
+        return false
     }
 
     /// The sandbox has other ids of its own, to which it can give away a file of the caller's.
     var canBeGivenAway: Bool {
-        identity.mode == .range
-            && kept.contains { $0.status.kind == .regular && $0.status.owner == Process.effectiveUser }
+        identity.mode == .range && isKept(where: { $0.kind == .regular && $0.owner == Process.effectiveUser })
     }
 
     /// Undoes what was done, as far as this user may. Somebody outside may have closed a file meanwhile, and nobody can tell
     /// who has changed a mode: it becomes what it was without what it lacks now.
     func restore(_ members: Members?) {
-        for file in kept {
+        for index in kept.indices {
+            guard let file = kept[index] else { continue }
             file.terminal?.restore()
             if file.status.kind == .regular { StandardDescriptors.endLease(file.number) }
             guard let now = StandardDescriptors.status(file.number), now.isSameFile(as: file.status),

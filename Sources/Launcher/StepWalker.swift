@@ -12,7 +12,7 @@ struct StepWalker: ~Copyable {
     /// The process that makes the network namespace.
     private var network: ProcessID = 0
     /// Opened folders and copied mounts, by slot.
-    private var opened: [SharedDescriptor?] = []
+    private var opened: [SharedDescriptor?]
     /// The root of the scratch file system.
     private var scratch: SharedDescriptor?
     /// The root of the sandbox, before and after it becomes this process's own.
@@ -33,6 +33,7 @@ struct StepWalker: ~Copyable {
     init(_ plan: LaunchPlan) {
         identity = plan.identity
         found = plan.found
+        opened = [SharedDescriptor?](repeating: nil, count: plan.slots + 1)
     }
 
     mutating func walk(_ step: Step, _ gate: borrowing Descriptor) throws(Errno) {
@@ -76,14 +77,9 @@ struct StepWalker: ~Copyable {
         }
     }
 
-    private mutating func keep(_ shared: SharedDescriptor, _ slot: Slot) {
-        while opened.count <= slot { opened.append(nil) }
-        opened[slot] = shared
-    }
+    private mutating func keep(_ shared: SharedDescriptor, _ slot: Slot) { opened[slot] = shared }
 
-    func placed(_ slot: Slot) throws(Errno) -> SharedDescriptor {
-        try place(slot < opened.count ? opened[slot] : nil)
-    }
+    func placed(_ slot: Slot) throws(Errno) -> SharedDescriptor { try place(opened[slot]) }
 
     /// Opens a file or folder of the host. What was looked at before must lie there still: a sandbox that runs already
     /// may have put something else in its place.
@@ -146,25 +142,28 @@ extension StepWalker {
 // Overlays.
 extension StepWalker {
     private mutating func mountOverlay(_ path: String, _ lowers: [LowerFolder], _ upper: UpperFolder) throws(Errno) {
-        var held: [SharedDescriptor] = []
+        // Relative to this folder a layer is a number: no path to escape, and any number of them in a page.
+        try Process.changeFolder("/proc/self/fd")
+        /// Open until all is mounted; a list of what may be missing, as that of the slots, because the runtime has its type.
+        var held: [SharedDescriptor?] = []
+        var options = "userxattr,lowerdir="
         var isClosed = false
         for lower in lowers {
+            let folder: SharedDescriptor
             switch lower {
             case .slot(let slot):
                 if isClosed { continue }
-                held.append(try placed(slot))
-                isClosed = try Self.isOpaque(placed(slot).descriptor)
-            case .scratch(let name): held.append(SharedDescriptor(try openScratch(name)))
+                folder = try placed(slot)
+                isClosed = try Self.isOpaque(folder.descriptor)
+            case .scratch(let name): folder = SharedDescriptor(try openScratch(name))
             case .beneath(let slot, let name):
                 if isClosed { continue }
-                held.append(SharedDescriptor(try openFolder(name, in: placed(slot).descriptor)))
-                isClosed = try Self.isOpaque(try place(held.last).descriptor)
+                folder = SharedDescriptor(try openFolder(name, in: placed(slot).descriptor))
+                isClosed = try Self.isOpaque(folder.descriptor)
             }
+            options += (held.isEmpty ? "" : ":") + String(folder.raw)
+            held.append(folder)
         }
-        // Relative to this folder a layer is a number: no path to escape, and any number of them in a page.
-        try Process.changeFolder("/proc/self/fd")
-        var options = "userxattr,lowerdir="
-        for (index, layer) in held.enumerated() { options += (index == 0 ? "" : ":") + String(layer.raw) }
         let folders = try folderOf(upper)
         if let folders {
             if upper.isForgotten { options += ",volatile" }

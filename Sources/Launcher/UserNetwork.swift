@@ -85,7 +85,7 @@ private struct Watcher {
 
     func run(_ pasta: String, _ words: [String]) -> Never {
         do throws(Errno) {
-            try Namespacing.closeDescriptors(keeping: [alive.raw, output.raw])
+            try Namespacing.closeDescriptors(keeping: alive.raw, output.raw)
             let addresses = try OwnAddresses(of: child)
             // From before the launcher looks at them: none comes unseen.
             let changes = try Routes.changes()
@@ -95,7 +95,8 @@ private struct Watcher {
             let process = try Namespacing.cloneProcess(0)
             if process == 0 { try become(pasta, words) }
             try Namespacing.closeStandardDescriptors()
-            try Namespacing.closeDescriptors(keeping: [alive.raw, changes.raw] + addresses.descriptors)
+            let kept = addresses.descriptors
+            try Namespacing.closeDescriptors(keeping: alive.raw, changes.raw, kept.users, kept.network)
             while try Watch.next(readable: [alive, changes]) == 1 {
                 Routes.take(changes)
                 // No network is better than one that is open.

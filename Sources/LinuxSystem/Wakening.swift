@@ -38,28 +38,42 @@ public struct Wakening: Sendable {
     /// That input has nothing more to say.
     public mutating func forgetInput(_ index: Int) { inputs[index] = nil }
 
-    /// A negative number is passed over (poll(2)).
-    private static func entry(_ file: SharedDescriptor?) -> pollfd {
-        pollfd(fd: file?.raw ?? -1, events: Int16(POLLIN), revents: 0)
-    }
-
     /// - Parameter milliseconds: nil: waits for ever.
     public mutating func next(within milliseconds: Int?) -> Event {
         while true {
             // In this order: those who ask or write without end must not hold up anything.
-            var entries = [Self.entry(initProcess), Self.entry(signals.file), Self.entry(listener)]
-            for input in inputs { entries.append(Self.entry(input)) }
-            let found = unsafe poll(&entries, nfds_t(entries.count), Int32(clamping: milliseconds ?? -1))
-            guard found > 0, let first = entries.firstIndex(where: { $0.revents != 0 }) else {
-                if found < 0, errno == EINTR { continue }
-                return .nothing
-            }
+            guard let (first, events) = first(within: Int32(clamping: milliseconds ?? -1)) else { return .nothing }
             switch first {
             case 0: return .word
             case 1: if let signal = signals.next() { return .signal(signal) }
-            case 2 where entries[2].revents & Int16(POLLIN) != 0: return .question
+            case 2 where events & POLLIN != 0: return .question
             case 2: listener = nil  // Nobody is left under the filter.
             default: return .input(first - 3)
+            }
+        }
+    }
+
+    /// - Returns: which has something, and what; nil where none has in time.
+    private func first(within milliseconds: Int32) -> (place: Int, events: Int32)? {
+        // No array: the runtime would put a type together for it at each start.
+        unsafe withUnsafeTemporaryAllocation(of: pollfd.self, capacity: 3 + inputs.count) { entries in
+            func put(_ file: SharedDescriptor?, _ place: Int) {
+                // A negative number is passed over (poll(2)).
+                let entry = pollfd(fd: file?.raw ?? -1, events: Int16(POLLIN), revents: 0)
+                unsafe entries.initializeElement(at: place, to: entry)
+            }
+            put(initProcess, 0)
+            put(signals.file, 1)
+            put(listener, 2)
+            for index in inputs.indices { put(inputs[index], 3 + index) }
+            while true {
+                let found = unsafe poll(entries.baseAddress, nfds_t(entries.count), milliseconds)
+                if found < 0, errno == EINTR { continue }
+                for place in entries.indices {
+                    let events = unsafe entries[place].revents
+                    if events != 0 { return (place, Int32(events)) }
+                }
+                return nil
             }
         }
     }

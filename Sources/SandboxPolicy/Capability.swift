@@ -25,6 +25,8 @@ public struct CapabilitySet: Equatable, Sendable, ExpressibleByArrayLiteral {
 
     public init(arrayLiteral capabilities: Capability...) { self.init(capabilities) }
 
+    public init(_ capability: Capability) { bits = 1 << UInt64(capability.rawValue) }
+
     public init(_ capabilities: [Capability]) {
         bits = 0
         for capability in capabilities { insert(capability) }

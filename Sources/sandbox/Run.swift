@@ -39,12 +39,13 @@ struct Run {
     /// With a kept sandbox.
     private var goesOn = false
 
-    init(_ verb: Verb, _ line: CommandWords, offset: Int, _ manage: Manage) throws {
+    /// - Parameter arguments: the words of this process, of which `line` is what is behind the first `offset`.
+    init(_ verb: Verb, _ line: CommandWords, _ arguments: [String], offset: Int, _ manage: Manage) throws {
         self.verb = verb
         self.manage = manage
         paths = HostPaths(manage.places)
         self.line = line
-        let words = Array(Process.arguments.dropFirst(offset))
+        let words = Array(arguments.dropFirst(offset))
         var line = line
         if verb == .shell { ShellWords.settle(&line, words, manage.places) }
         self.line = line

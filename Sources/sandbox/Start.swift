@@ -14,9 +14,11 @@ enum Start {
             let line = try CommandWords(Array(words.dropFirst(2)))
             if line.help { manage.replaceThisProcess([words[0], "help", verb.rawValue]) }
             try OwnFile.check(manage.places)
-            let run = try Run(verb, line, offset: 2, manage)
+            let run = try Run(verb, line, words, offset: 2, manage)
             settings = run.line.settings
-            return try run.run()
+            let status = try run.run()
+            // Nothing is taken apart any more: the process ends.
+            withExtendedLifetime(run) { Process.exit(status) }
         } catch  where TimeLimit.hasPassed {
             TimeLimit.stop()
             return Run.timedOut(settings)
