@@ -75,8 +75,10 @@ extension ProfileError: CustomStringConvertible {
         case .tooMany(let file, let what):
             "profile \(quoted(file)): more than \(what), which no profile needs; put them into one file"
         case .notWritten(let file, let errno):
-            "\(quoted(file)) can't be written: \(errno); name a folder that can be with XDG_CACHE_HOME, as "
-                + "XDG_CACHE_HOME=/tmp/cache-of-mine"
+            "\(quoted(file)) can't be written: \(errno); "
+                + (errno == .tooBig
+                    ? "allow larger files: `ulimit -f unlimited`"
+                    : "name a folder that can be with XDG_CACHE_HOME, as XDG_CACHE_HOME=/tmp/cache-of-mine")
         case .needsNoTrust(let name, let file):
             "profile \(quoted(name)) (\(escaped(file))) is not the project's and needs no trust"
         }

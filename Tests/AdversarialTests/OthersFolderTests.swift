@@ -208,10 +208,10 @@ struct OthersFolderTests {
         func run(_ author: Int) throws -> Outcome {
             try world.sh(
                 """
-                mkdir -p made; timeout 60 unshare --map-auto --map-root-user -m bash -c '
-                  python3 \(server) made \(author) p.toml "hostname = \\"made-up\\"" & server=$!
-                  until [ "$(stat -f -c %T made)" = fuseblk ]; do kill -0 $server || exit 9; sleep 0.05; done
-                  "$SANDBOX" run --profile ./made/p.toml ./root hostname; echo $?; kill $server'
+                mkdir -p made\(author); timeout 60 unshare --map-auto --map-root-user -m bash -c '
+                  python3 \(server) made\(author) \(author) p.toml "hostname = \\"made-up\\"" & server=$!
+                  until [ "$(stat -f -c %T made\(author))" = fuseblk ]; do kill -0 $server || exit 9; sleep 0.05; done
+                  "$SANDBOX" run --profile ./made\(author)/p.toml ./root hostname; echo $?; kill $server'
                 """)
         }
         let own = try run(0)
