@@ -113,6 +113,8 @@ extension Guardian {
                 do throws(Errno) { try follow(child, launcher, sandbox, &standIns) } catch {
                     say("what is protected is not watched any more: \(error)")
                 }
+                // A launcher that was killed first leaves a child that waits for an answer from here, and nobody to end it.
+                sandbox.descriptor.shutDown()
                 // All of the sandbox's processes and mounts are gone when its init is (pid_namespaces(7)). To remove what is
                 // still mounted on takes the kernel longer.
                 while try Watch.next(readable: [handle]) == nil {}

@@ -216,6 +216,9 @@ extension Descriptor {
     /// Writes all of `bytes`.
     public borrowing func write(_ bytes: [UInt8]) throws(Errno) { unsafe try write(bytes.span.bytes) }
 
+    /// Ends a connection for both sides, whoever else holds an end of it (shutdown(2)): nobody waits for a word from here.
+    public borrowing func shutDown() { _ = shutdown(raw, Int32(SHUT_RDWR)) }
+
     /// Takes the whole-file lock (flock(2)); throws EAGAIN when another process holds it and `wait` is false.
     public borrowing func lock(exclusive: Bool = true, wait: Bool = false) throws(Errno) {
         let number = raw
