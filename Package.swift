@@ -87,7 +87,7 @@ let package = Package(
             dependencies: ["ImageFormat", "LinuxSystem", "SandboxPolicy", "Checksums", "Decompression"],
             swiftSettings: strict),
         .target(
-            name: "Profiles", dependencies: ["Checksums", "LinuxSystem", "SandboxPolicy", "Toml"],
+            name: "Profiles", dependencies: ["ByteText", "Checksums", "LinuxSystem", "SandboxPolicy", "Toml"],
             swiftSettings: strict),
         .target(
             name: "Registry", dependencies: ["ImageFormat", "LinuxSystem", "SandboxPolicy", "Toml", "CCurl"],

@@ -15,4 +15,16 @@ public enum PathNames {
         add(rest)
         return names
     }
+
+    /// The folder that the last name of an absolute path lies in; `/` is its own.
+    public static func parent(of path: String) -> String {
+        var parent = ""
+        for name in of(path).dropLast() { parent += "/" + name }
+        return parent.isEmpty ? "/" : parent
+    }
+
+    /// Whether a path is `folder` or lies in it, both without links.
+    public static func lies(_ path: String, in folder: String) -> Bool {
+        folder == "/" || path.utf8.elementsEqual(folder.utf8) || path.utf8.starts(with: (folder + "/").utf8)
+    }
 }

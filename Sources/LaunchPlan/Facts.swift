@@ -14,6 +14,9 @@ public struct IDRange: Equatable, Sendable {
         self.count = count
     }
 
+    /// Whether this id of the namespace around has one inside.
+    public func contains(outside id: UInt32) -> Bool { id >= outside && id - outside < count }
+
     /// A line of /proc/PID/uid_map.
     public var line: String { "\(inside) \(outside) \(count)" }
 }

@@ -60,7 +60,7 @@ public enum HostView {
     public static func hidden(accounts: [AccountHome], callers: [String], own: [String]) -> [String] {
         var paths = accounts.filter(hides).map(\.path)
         for home in callers where isShown(home) && !isSystem(home) {
-            let above = parent(home)
+            let above = PathNames.parent(of: home)
             paths.append(isShown(above) && !isSystem(above) ? above : home)
         }
         paths += own.filter { isShown($0) && !isSystem($0) }
@@ -70,12 +70,6 @@ public enum HostView {
             found.append(path)
         }
         return found
-    }
-
-    public static func parent(_ path: String) -> String {
-        var parent = ""
-        for name in PathNames.of(path).dropLast() { parent += "/" + name }
-        return parent.isEmpty ? "/" : parent
     }
 
     public static func isBeneath(_ path: String, _ folder: String) -> Bool {

@@ -19,10 +19,7 @@ public struct IdentityMap: Equatable, Sendable {
 
     /// Whether one of its ids is this owner's or group's: then its id 0 has rights over what has them (capabilities(7)).
     public func has(user: UInt32, group: UInt32) -> Bool {
-        func contains(_ ranges: [IDRange], _ id: UInt32) -> Bool {
-            ranges.contains { id >= $0.outside && id - $0.outside < $0.count }
-        }
-        return contains(uids, user) || contains(gids, group)
+        uids.contains { $0.contains(outside: user) } || gids.contains { $0.contains(outside: group) }
     }
 
     /// Chooses the map: a range where the caller may have one, else one id. In a namespace of one id setgroups(2) is refused,

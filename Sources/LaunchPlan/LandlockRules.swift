@@ -160,7 +160,7 @@ extension LandlockRules {
         /// What comes to `path` hides what was there.
         func cover(_ path: String, _ rights: FileRights) {
             let path = plain(path)
-            places.removeAll { isBeneath($0.path, path) }
+            places.removeAll { PathNames.lies($0.path, in: path) }
             // /dev is the plan's own, with nothing read-only in it: its rule is that of all that is mounted there.
             if !rights.isEmpty, !path.hasPrefix("/dev/") { places.append((path, rights)) }
         }
@@ -189,10 +189,6 @@ extension LandlockRules {
         var plain = ""
         for name in PathNames.of(path) where name != "." { plain += "/" + name }
         return plain.isEmpty ? "/" : plain
-    }
-
-    private static func isBeneath(_ path: String, _ folder: String) -> Bool {
-        folder == "/" || path == folder || path.hasPrefix(folder + "/")
     }
 }
 

@@ -1,5 +1,6 @@
 // What keeps a process inside from a change of the file system: a read-only place, or an owner that has no id inside.
 
+import ByteText
 import LaunchPlan
 import LinuxSystem
 
@@ -52,7 +53,7 @@ struct ChangeView {
 
     /// What keeps the folder that `path` lies in from being changed.
     private func obstacle(in path: String) throws(Errno) -> Obstacle? {
-        try obstacle(find(Self.parent(of: path)))
+        try obstacle(find(PathNames.parent(of: path)))
     }
 
     private func obstacle(_ file: SharedDescriptor?) throws(Errno) -> Obstacle? {
@@ -60,7 +61,7 @@ struct ChangeView {
         if try file.descriptor.isReadOnly { return .readOnly }
         guard let owners, !file.descriptor.isWritable else { return nil }
         let owner = try file.descriptor.status().owner
-        return owners.contains { owner >= $0.outside && owner - $0.outside < $0.count } ? nil : .owner
+        return owners.contains { $0.contains(outside: owner) } ? nil : .owner
     }
 
     /// nil where there is nothing.
@@ -68,10 +69,5 @@ struct ChangeView {
         do throws(Errno) {
             return SharedDescriptor(try root.descriptor.openInRoot(path, flags.union(.path)))
         } catch .noEntry { return nil }
-    }
-
-    static func parent(of path: String) -> String {
-        let names = path.split(separator: "/")
-        return "/" + names.dropLast().joined(separator: "/")
     }
 }

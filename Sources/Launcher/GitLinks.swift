@@ -35,17 +35,13 @@ public struct GitLinks: Sendable {
 
     public init(_ folders: [String], bare: String?, closed: [String], records: String) {
         self.bare = bare
-        self.folders = folders.filter { one in !folders.contains { $0 != one && Self.lies(one, in: $0) } }
+        self.folders = folders.filter { one in !folders.contains { $0 != one && PathNames.lies(one, in: $0) } }
         all = Set(folders)
         self.closed = closed
         self.records = records
     }
 
     public var isEmpty: Bool { folders.isEmpty }
-
-    private static func lies(_ path: String, in folder: String) -> Bool {
-        path == folder || path.utf8.starts(with: (folder + "/").utf8)
-    }
 
     private func record(of folder: String) -> String { "\(records)/\(EntryKey("links", [folder]).name)" }
 }
@@ -154,7 +150,9 @@ extension GitLinks {
             let path = ByteText.text(link.path)
             let end = Self.end(of: path)
             // What is in the same folder can be written without a link.
-            if let end, Self.lies(end, in: folder), !closed.contains(where: { Self.lies(end, in: $0) }) { return }
+            if let end, PathNames.lies(end, in: folder), !closed.contains(where: { PathNames.lies(end, in: $0) }) {
+                return
+            }
             do throws(Errno) { try link.folder.descriptor.removeFile(link.name) } catch .noEntry { return } catch {
                 return say(
                     "\(path) leads to \(ByteText.text(link.target)), and can't be removed: \(error); git would write through it"

@@ -138,17 +138,7 @@ extension Guardian {
     /// What belongs to other ids of the sandbox, and what is closed to its owner, is not closed to a process in there.
     private func withAllRights(_ body: () -> Void) {
         guard let users else { return body() }
-        do throws(Errno) {
-            let helper = try Namespacing.cloneProcess(0)
-            if helper != 0 {
-                _ = try Process.wait(for: helper)
-                return
-            }
-        } catch { return body() }
-        // Where there is no user namespace of the sandbox's own, this is the current one: EINVAL.
-        do throws(Errno) { try Namespacing.enter(users.descriptor) } catch {}
-        body()
-        Process.exit(0)
+        do throws(Errno) { try Apart.run(in: users.descriptor) { body() } } catch { body() }
     }
 
     /// Returns when the launcher has gone, or is through.

@@ -32,7 +32,7 @@ struct AccountHomes {
         var parents: [String: String] = [:]
         return given.compactMap { home in
             guard HostView.isPerson(home.uid) || HostView.isShown(home.path) else { return nil }
-            let parent = HostView.parent(home.path)
+            let parent = PathNames.parent(of: home.path)
             let folder = parents[parent] ?? HostTree.believedCanonical(parent, of: caller) ?? ""
             parents[parent] = folder
             guard !folder.isEmpty, let name = PathNames.of(home.path).last else { return nil }
@@ -87,10 +87,10 @@ extension Facts {
             accounts: accounts.found(), callers: accounts.callers(Process.environment("HOME")),
             own: (own + HostView.privateFolders + emptied).compactMap { HostTree.canonical($0) })
         for path in hidden {
-            var folder = HostView.parent(path)
+            var folder = PathNames.parent(of: path)
             while folder != "/", folderModes[folder] == nil {
                 folderModes[folder] = HostTree.permissions(folder)
-                folder = HostView.parent(folder)
+                folder = PathNames.parent(of: folder)
             }
         }
     }

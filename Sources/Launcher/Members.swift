@@ -18,31 +18,17 @@ final class Members {
 
     /// Has a process enter the sandbox and end everything there but init, and goes on.
     func endAll() {
-        inChild {
-            do throws(Errno) {
+        do throws(Errno) {
+            _ = try Apart.start(in: users) { () throws(Errno) in
                 try Namespacing.enter(processes)
                 // A namespace of processes is entered by children.
                 if try Namespacing.cloneProcess(0) == 0 { Process.kill(-1, Signal.kill) }
-            } catch {}
-        }
+            }
+        } catch {}
     }
 
     /// Has a process do something with all rights over what the sandbox's ids own, and waits for it.
     func runInside(_ body: () -> Void) {
-        guard let process = inChild(body) else { return }
-        do throws(Errno) { _ = try Process.wait(for: process) } catch {}
-    }
-
-    @discardableResult
-    private func inChild(_ body: () -> Void) -> ProcessID? {
-        let process: ProcessID
-        do throws(Errno) { process = try Namespacing.cloneProcess(0) } catch { return nil }
-        if process != 0 { return process }
-        do throws(Errno) {
-            // Where there is no user namespace of the sandbox's own, this is the current one: EINVAL.
-            do throws(Errno) { try Namespacing.enter(users) } catch .invalid {}
-            body()
-        } catch {}
-        Process.exit(0)
+        do throws(Errno) { try Apart.run(in: users) { body() } } catch {}
     }
 }

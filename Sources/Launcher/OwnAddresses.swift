@@ -20,23 +20,11 @@ struct OwnAddresses {
     /// Closes those that this machine has now. No command can open one again without CAP_NET_ADMIN.
     func close() throws(Errno) {
         let own = try Routes().ownAddresses()
-        // Entering namespaces can't be taken back: a process of its own does.
-        let helper = try Namespacing.cloneProcess(0)
-        if helper == 0 {
-            do throws(Errno) {
-                // Where the namespace is this process's own already: EINVAL.
-                do throws(Errno) { try Namespacing.enter(users.descriptor) } catch .invalid {}
-                try Namespacing.enter(network.descriptor)
-                guard let device = Routes.device else { throw .noDevice }
-                let routes = try Routes()
-                for address in own { try routes.makeOwn(address, device: device) }
-            } catch { Process.exit(error.rawValue) }
-            Process.exit(0)
-        }
-        switch try Process.wait(for: helper) {
-        case .exited(0): return
-        case .exited(let error): throw Errno(error)
-        default: throw .noData
+        try Apart.run(in: users.descriptor) { () throws(Errno) in
+            try Namespacing.enter(network.descriptor)
+            guard let device = Routes.device else { throw .noDevice }
+            let routes = try Routes()
+            for address in own { try routes.makeOwn(address, device: device) }
         }
     }
 }

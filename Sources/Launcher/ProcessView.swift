@@ -63,7 +63,7 @@ struct ProcessView {
             var status: FileStatus
             var wanted: UInt32 = writing ? 2 : 4
             do throws(Errno) { status = try root.openInRoot(path, [.path]).status() } catch .noEntry where writing {
-                status = try root.openInRoot(ChangeView.parent(of: path), [.path, .directory]).status()
+                status = try root.openInRoot(PathNames.parent(of: path), [.path, .directory]).status()
                 wanted = 3
             }
             let granted = status.owner == user ? status.permissions >> 6 : status.permissions

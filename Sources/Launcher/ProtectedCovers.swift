@@ -160,17 +160,12 @@ extension ProtectedCovers {
     }
 
     private func cover(_ places: [(index: Int, depth: Int)]) {
-        // Entering a mount namespace can't be taken back: a process of its own does.
-        let helper: ProcessID
-        do throws(Errno) { helper = try Namespacing.cloneProcess(0) } catch { return }
-        if helper == 0 {
-            do throws(Errno) {
-                try Namespacing.enter(user: user.descriptor, mounts: namespace.descriptor)
-            } catch { Process.exit(1) }
-            for (index, depth) in places { do throws(Errno) { try cover(index, depth) } catch {} }
-            Process.exit(0)
-        }
-        do throws(Errno) { _ = try Process.wait(for: helper) } catch {}
+        do throws(Errno) {
+            try Apart.run(in: user.descriptor) { () throws(Errno) in
+                try Namespacing.enter(namespace.descriptor)
+                for (index, depth) in places { do throws(Errno) { try cover(index, depth) } catch {} }
+            }
+        } catch {}
     }
 
     private func cover(_ index: Int, _ depth: Int) throws(Errno) {

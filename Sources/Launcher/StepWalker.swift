@@ -142,28 +142,8 @@ extension StepWalker {
 // Overlays.
 extension StepWalker {
     private mutating func mountOverlay(_ path: String, _ lowers: [LowerFolder], _ upper: UpperFolder) throws(Errno) {
-        // Relative to this folder a layer is a number: no path to escape, and any number of them in a page.
-        try Process.changeFolder("/proc/self/fd")
-        /// Open until all is mounted; a list of what may be missing, as that of the slots, because the runtime has its type.
-        var held: [SharedDescriptor?] = []
-        var options = "userxattr,lowerdir="
-        var isClosed = false
-        for lower in lowers {
-            let folder: SharedDescriptor
-            switch lower {
-            case .slot(let slot):
-                if isClosed { continue }
-                folder = try placed(slot)
-                isClosed = try Self.isOpaque(folder.descriptor)
-            case .scratch(let name): folder = SharedDescriptor(try openScratch(name))
-            case .beneath(let slot, let name):
-                if isClosed { continue }
-                folder = SharedDescriptor(try openFolder(name, in: placed(slot).descriptor))
-                isClosed = try Self.isOpaque(folder.descriptor)
-            }
-            options += (held.isEmpty ? "" : ":") + String(folder.raw)
-            held.append(folder)
-        }
+        let (held, layers) = try lowerOptions(lowers)
+        var options = layers
         let folders = try folderOf(upper)
         if let folders {
             if upper.isForgotten { options += ",volatile" }
@@ -213,19 +193,39 @@ extension StepWalker {
 
     /// Layers alone, without changes, at a folder of scratch.
     func mountAside(_ layers: [LowerFolder], at name: String) throws(Errno) {
-        var held: [SharedDescriptor] = []
-        for case .slot(let slot) in layers {
-            held.append(try placed(slot))
-            if try Self.isOpaque(placed(slot).descriptor) { break }
-        }
         // One alone needs a second to be an overlay.
-        held.append(SharedDescriptor(try openScratch(LaunchPlan.emptyFolder)))
-        try Process.changeFolder("/proc/self/fd")
+        let (held, options) = try lowerOptions(layers + [.scratch(LaunchPlan.emptyFolder)])
         let target = try openScratch(name)
-        let options = "userxattr,lowerdir=" + held.map { String($0.raw) }.joined(separator: ":")
         try withExtendedLifetime(held) { () throws(Errno) in
             try Mounts.mountOverlay(at: String(target.raw), options: options, readOnly: true)
         }
+    }
+
+    /// What overlayfs is told of its layers, and what has to be open until all is mounted. Changes the current folder, in
+    /// which a layer is a number: no path to escape, and any number of them in a page.
+    private func lowerOptions(_ lowers: [LowerFolder]) throws(Errno) -> (held: [SharedDescriptor?], options: String) {
+        try Process.changeFolder("/proc/self/fd")
+        // A list of what may be missing, as that of the slots, because the runtime has its type.
+        var held: [SharedDescriptor?] = []
+        var options = "userxattr,lowerdir="
+        var isClosed = false
+        for lower in lowers {
+            let folder: SharedDescriptor
+            switch lower {
+            case .scratch(let name): folder = SharedDescriptor(try openScratch(name))
+            case .slot(let slot):
+                if isClosed { continue }
+                folder = try placed(slot)
+                isClosed = try Self.isOpaque(folder.descriptor)
+            case .beneath(let slot, let name):
+                if isClosed { continue }
+                folder = SharedDescriptor(try openFolder(name, in: placed(slot).descriptor))
+                isClosed = try Self.isOpaque(folder.descriptor)
+            }
+            options += (held.isEmpty ? "" : ":") + String(folder.raw)
+            held.append(folder)
+        }
+        return (held, options)
     }
 
     func openScratch(_ name: String) throws(Errno) -> Descriptor {

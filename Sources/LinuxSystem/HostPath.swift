@@ -1,5 +1,6 @@
 // A path of the host resolved once: where it leads without links, what lies there, and which links led to it.
 
+import ByteText
 import CLinux
 import Glibc
 
@@ -58,9 +59,7 @@ public struct HostPath: Sendable {
     }
 
     /// Whether it lies in `folder`, or is that.
-    public func lies(in folder: String) -> Bool {
-        place == folder || folder == "/" || place.utf8.starts(with: (folder + "/").utf8)
-    }
+    public func lies(in folder: String) -> Bool { PathNames.lies(place, in: folder) }
 }
 
 /// One walk along a path.

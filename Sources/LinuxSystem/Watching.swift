@@ -72,23 +72,3 @@ public final class FolderChanges {
     /// Takes the word that something has changed.
     public func take() { do throws(Errno) { _ = try signals.descriptor.read(upTo: 128) } catch {} }
 }
-
-extension Namespacing {
-    /// Enters the user namespace and then the mount namespace that these stand for (setns(2)).
-    public static func enter(user: borrowing Descriptor, mounts: borrowing Descriptor) throws(Errno) {
-        let (first, second) = (user.raw, mounts.raw)
-        try call { setns(first, CLONE_NEWUSER) }
-        try call { setns(second, CLONE_NEWNS) }
-    }
-}
-
-extension Descriptor {
-    /// The number of the mount that this file was opened through (proc(5), fdinfo).
-    public var mountID: Int? {
-        borrowing get {
-            let info = Files.text("/proc/self/fdinfo/\(raw)") ?? ""
-            let line = info.split(separator: "\n").first { $0.hasPrefix("mnt_id:") }
-            return line?.split(separator: "\t").last.flatMap { Int($0) }
-        }
-    }
-}

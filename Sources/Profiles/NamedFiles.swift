@@ -1,5 +1,6 @@
 // What a project's profile names of the host's, looked at once: for the trust, and for the launcher.
 
+import ByteText
 import LinuxSystem
 import SandboxPolicy
 
@@ -70,7 +71,7 @@ struct NamedFiles {
             return
         }
         let option = file.setting.option.rawValue
-        if Self.lies(NamedFile.plain(file.path), in: project), !Self.lies(target, in: project) {
+        if PathNames.lies(NamedFile.plain(file.path), in: project), !PathNames.lies(target, in: project) {
             throw .leadsOut(place, option: option, path: file.path, target: target)
         }
         settings.append(file.settled(target))
@@ -87,10 +88,6 @@ struct NamedFiles {
         let stamp = covers.last?.kind == .content ? whole : identity
         dependencies.append(SettingsFile.Dependency(path: file.path, stamp: stamp))
         trusted.append(SettingsFile.Trusted(path: target, stamp: stamp, content: content))
-    }
-
-    private static func lies(_ path: String, in folder: String) -> Bool {
-        path == folder || path.hasPrefix(folder == "/" ? "/" : folder + "/")
     }
 
     private static func isRegular(_ path: String) -> Bool {

@@ -37,7 +37,7 @@ struct OwnFolders {
             let path = try HostPath.resolve(folder, mayBeMissing: true)
             if path.status != nil { return path }
         } catch .noEntry {} catch {
-            if !sources.contains(where: { lies(folder, in: $0.path.place) }) { return nil }
+            if !sources.contains(where: { PathNames.lies(folder, in: $0.path.place) }) { return nil }
             throw RunError("can't look at \(quoted(folder)), to hide it from the sandbox: \(error)")
         }
         guard let above = nearest(folder),
@@ -61,10 +61,6 @@ struct OwnFolders {
         return nil
     }
 
-    private static func lies(_ path: String, in folder: String) -> Bool {
-        folder == "/" || path == folder || path.utf8.starts(with: (folder + "/").utf8)
-    }
-
     /// The folder above `path` that the source is, by whatever name.
     private static func top(of path: HostPath, _ source: Source) -> String? {
         path.nearest(above: path.place) { $1.isSameFile(as: source.status) }
@@ -82,9 +78,8 @@ struct OwnFolders {
         var kinds: [String: Protection.Kind] = [:]
         if let top = Self.top(of: own, source) {
             Self.note(Self.rest(of: own.place, beneath: top), .hidden, &kinds)
-            let names = PathNames.of(own.place)
             let place = Placeholder(
-                folder: "/" + names.dropLast().joined(separator: "/"), name: names.last ?? "", content: nil)
+                folder: PathNames.parent(of: own.place), name: PathNames.of(own.place).last ?? "", content: nil)
             if !places.contains(place) { places.append(place) }
         }
         // A link on the way must lead where it leads now.

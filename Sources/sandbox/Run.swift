@@ -26,7 +26,7 @@ struct Run {
     var given: [String]
     /// The words that describe this run for `sandbox start`: those before the command.
     var recorded: [String]
-    /// For `start`: the name of the sandbox that goes on.
+    /// The name of the kept sandbox that goes on.
     private(set) var kept: String?
     /// For `start`: where the profile's name was written, where that is not the current folder.
     private var profileFolder: String?
@@ -36,8 +36,6 @@ struct Run {
     private var keptCommand: [String]?
     /// How many of the settings were given when a kept sandbox was made.
     private var keptSettings = 0
-    /// With a kept sandbox.
-    private var goesOn = false
 
     /// - Parameter arguments: the words of this process, of which `line` is what is behind the first `offset`.
     init(_ verb: Verb, _ line: CommandWords, _ arguments: [String], offset: Int, _ manage: Manage) throws {
@@ -90,7 +88,7 @@ struct Run {
         if source == .host { facts.readLayers(layers) }
         let upper = try Upper.prepare(
             policy, facts, MadeOver(root, identity.mode), lowers: layers + source.folders, manage, paths,
-            goesOn: goesOn || verb == .start)
+            goesOn: kept != nil)
         let plan = try LaunchPlan(
             LaunchRequest(
                 policy: policy, facts: facts, root: source, layers: layers, upper: upper.folders, identity: identity,
@@ -301,7 +299,6 @@ struct Run {
             throw RunError("the sandbox \(quoted(name)) is kept on another root file system than \(quoted(subject))")
         }
         try restore(name)
-        goesOn = true
     }
 
     /// Goes where a kept sandbox was made, unless a sandbox has turned the way there.
