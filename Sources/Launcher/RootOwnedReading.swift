@@ -14,8 +14,11 @@ extension Facts {
         }
         for path in paths.prefix(RootOwnedFile.mostFiles) {
             do throws(Errno) {
-                // A link's target, as ssh(1) reads it. Root's alone: what others own is for the reader to refuse.
-                guard try FileStatus.of(path).owner == 0, let file = try Descriptor.openRegular(path) else { continue }
+                // A link's target, as ssh(1) reads it. Root's alone: what others own is for the reader to refuse. And open to
+                // all, as the copy is.
+                guard let file = try Descriptor.openRegular(path) else { continue }
+                let status = try file.status()
+                guard status.owner == 0, status.permissions & 0o004 != 0 else { continue }
                 let bytes = try file.readAll(limit: RootOwnedFile.mostBytes)
                 if let content = String(validating: bytes, as: UTF8.self) {
                     rootOwned.append(RootOwnedFile(path: path, content: content))

@@ -76,7 +76,9 @@ public enum Signals {
     }
 
     public static func restoreFileSizeLimit() {
-        if unsafe failsBeyondFileSizeLimit { signal(SIGXFSZ, SIG_DFL) }
+        if unsafe !failsBeyondFileSizeLimit { return }
+        signal(SIGXFSZ, SIG_DFL)
+        unsafe failsBeyondFileSizeLimit = false
     }
 
     /// Lets those through that are to end this process.

@@ -28,7 +28,8 @@ struct Comforts {
 
     private func settings(_ name: String, _ asked: Setting) throws -> [Setting] {
         func bind(_ source: String, _ inside: String, readOnly: Bool = true) -> Setting {
-            Setting(.bind, "\(source):\(home)/\(inside)" + (readOnly ? ":ro" : ""), asked.origin)
+            let place = Bind.escaped(home + "/" + inside)
+            return Setting(.bind, "\(Bind.escaped(source)):\(place)" + (readOnly ? ":ro" : ""), asked.origin)
         }
         switch name {
         case "git":

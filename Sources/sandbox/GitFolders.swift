@@ -51,12 +51,12 @@ struct GitFolders {
 
     /// A file in place of the folder: `gitdir: PATH`.
     private mutating func follow(_ file: String, _ status: FileStatus, _ isShown: (String) -> Bool) throws(RunError) {
-        guard let line = Self.line(of: file), line.hasPrefix("gitdir:"),
+        guard let line = try Self.line(of: file), line.hasPrefix("gitdir:"),
             let own = Self.canonical(Self.path(String(line.dropFirst(7)), from: project))
         else { return }
-        let common = Self.line(of: own + "/commondir").flatMap { Self.canonical(Self.path($0, from: own)) } ?? own
+        let common = try Self.line(of: own + "/commondir").flatMap { Self.canonical(Self.path($0, from: own)) } ?? own
         if !isShown(common) {
-            guard common == own ? isModule(own) : isWorktree(own, common, status) else {
+            guard try common == own ? isModule(own) : isWorktree(own, common, status) else {
                 refusal =
                     "\(quoted(file)) leads to \(quoted(own)), which does not say that it belongs here, and may be another "
                     + "project's; git does not work inside (if it is this one's, --bind shows it)"
@@ -68,18 +68,18 @@ struct GitFolders {
     }
 
     /// A linked work tree: its folder in the common one names our `.git` file, and its place is where git puts it.
-    private func isWorktree(_ own: String, _ common: String, _ file: FileStatus) -> Bool {
+    private func isWorktree(_ own: String, _ common: String, _ file: FileStatus) throws(RunError) -> Bool {
         guard let slash = own.lastIndex(of: "/"), String(own[..<slash]) == common + "/worktrees",
-            let back = Self.line(of: own + "/gitdir"), let there = Self.status(Self.path(back, from: own)),
+            let back = try Self.line(of: own + "/gitdir"), let there = Self.status(Self.path(back, from: own)),
             there.isSameFile(as: file)
         else { return false }
         return Self.isRepository(common) && [own, own + "/gitdir", own + "/commondir"].allSatisfy(Self.isOwn)
     }
 
     /// A submodule: its folder lies among the modules of a repository and names this work tree.
-    private func isModule(_ own: String) -> Bool {
+    private func isModule(_ own: String) throws(RunError) -> Bool {
         guard own.contains("/.git/modules/"), Self.isRepository(own),
-            let text = Self.content(own + "/config"), let tree = GitSettings(text).workTree
+            let text = try Self.content(own + "/config"), let tree = GitSettings(text).workTree
         else { return false }
         return Self.canonical(Self.path(tree, from: own)) == project
     }
@@ -131,22 +131,22 @@ extension GitFolders {
     private mutating func add(_ folder: String, _ place: String? = nil) throws(RunError) {
         if all.contains(where: { $0.path == folder }) { return }
         try refuseMore(than: all.count, "submodules")
-        let settings = GitSettings(Self.content(folder + "/config") ?? [])
+        let settings = GitSettings(try Self.content(folder + "/config") ?? [])
         all.append(Folder(path: folder, settings: settings))
         let tree = settings.workTree.map { Self.path($0, from: folder) } ?? place ?? project
-        follow(settings, of: folder + "/config", tree)
-        follow(folder + "/config.worktree", tree)
+        try follow(settings, of: folder + "/config", tree)
+        try follow(folder + "/config.worktree", tree)
         try addModules(folder + "/modules", depth: 0)
         try addSubmodules(folder, tree)
         let worktrees = Self.folders(folder + "/worktrees")
         try refuseMore(than: worktrees.count, "linked work trees")
         for worktree in worktrees {
             ofWorktrees.append(worktree)
-            let file = Self.line(of: worktree + "/gitdir").map { Self.path($0, from: worktree) }
+            let file = try Self.line(of: worktree + "/gitdir").map { Self.path($0, from: worktree) }
             // Of one that lies elsewhere or is gone, nothing is seen inside.
             if let file, Self.status(file) != nil { others.append(file) }
             let tree = file.map { Self.path("..", from: $0) } ?? tree
-            follow(worktree + "/config.worktree", tree)
+            try follow(worktree + "/config.worktree", tree)
             try addModules(worktree + "/modules", depth: 0)
             try addSubmodules(worktree, tree)
         }
@@ -159,12 +159,14 @@ extension GitFolders {
                 + "--protect '!.git' leaves git's folders out")
     }
 
-    private mutating func follow(_ file: String, _ tree: String, depth: Int = 0) {
-        if let text = Self.content(file) { follow(GitSettings(text), of: file, tree, depth: depth) }
+    private mutating func follow(_ file: String, _ tree: String, depth: Int = 0) throws(RunError) {
+        if let text = try Self.content(file) { try follow(GitSettings(text), of: file, tree, depth: depth) }
     }
 
     /// What settings name counts from the folder that they are in, hooks from the work tree.
-    private mutating func follow(_ settings: GitSettings, of file: String, _ tree: String, depth: Int = 0) {
+    private mutating func follow(_ settings: GitSettings, of file: String, _ tree: String, depth: Int = 0)
+        throws(RunError)
+    {
         let home = Process.environment("HOME") ?? "/"
         func whole(_ path: String, from base: String) -> String {
             path.hasPrefix("~/") ? home + path.dropFirst() : Self.path(path, from: base)
@@ -179,7 +181,7 @@ extension GitFolders {
             if included.contains(file) { continue }
             others.append(file)
             included.append(file)
-            follow(file, tree, depth: depth + 1)
+            try follow(file, tree, depth: depth + 1)
         }
     }
 
@@ -189,7 +191,7 @@ extension GitFolders {
         let modules = folder + "/modules"
         let isAny = Self.isThere("modules", in: folder)
         if !isAny { others.append(modules) }
-        guard let text = Self.content(tree + "/.gitmodules") else { return }
+        guard let text = try Self.content(tree + "/.gitmodules") else { return }
         let settings = GitSettings(text)
         try refuseMore(than: max(settings.modules.count, settings.modulePaths.count), "submodules")
         for name in isAny ? settings.modules : [] {
@@ -243,11 +245,18 @@ extension GitFolders {
         do throws(Errno) { return try Files.canonical(path) } catch { return nil }
     }
 
-    private static func content(_ path: String) -> [UInt8]? { Files.content(path) }
+    /// - Throws: where the file is too long to be looked through: what it names would go unprotected.
+    private static func content(_ path: String) throws(RunError) -> [UInt8]? {
+        do throws(Errno) { return try Files.read(path, limit: 1 << 20) } catch .tooBig {
+            throw RunError(
+                "\(quoted(path)) is longer than 1 MiB, so what it names can't be protected; --protect '!.git' leaves git's "
+                    + "folders out")
+        } catch { return nil }
+    }
 
     /// All of a file that holds a path, without the line's end.
-    private static func line(of path: String) -> String? {
-        guard var bytes = content(path) else { return nil }
+    private static func line(of path: String) throws(RunError) -> String? {
+        guard var bytes = try content(path) else { return nil }
         while let last = bytes.last, last == UInt8(ascii: "\n") || last == UInt8(ascii: "\r") { bytes.removeLast() }
         return ByteText.text(bytes)
     }

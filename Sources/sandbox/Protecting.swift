@@ -102,8 +102,7 @@ struct Protecting {
             guard protection.kind == .missing, let one = shown.first(where: { $0.bind == protection.bind }) else {
                 return false
             }
-            let names = PathNames.of(one.source + "/" + protection.path)
-            return closed.contains("/" + names.dropLast().joined(separator: "/"))
+            return closed.contains(PathNames.parent(of: one.source + "/" + protection.path))
         }
     }
 
@@ -302,9 +301,8 @@ extension Protecting {
             protections.append(Protection(bind: one.bind, path: path, kind: kind))
             if kind != .missing { continue }
             let whole = one.source + "/" + path
-            let names = PathNames.of(whole)
-            let folder = "/" + names.dropLast().joined(separator: "/")
-            let name = names.last ?? ""
+            let folder = PathNames.parent(of: whole)
+            let name = PathNames.of(whole).last ?? ""
             let place = placeholder(folder, name)
             if !missing.contains(where: { $0.folder == folder && $0.name == name }) { missing.append(place) }
         }
@@ -325,7 +323,11 @@ extension Protecting {
         if let status = GitFolders.status(list) {
             guard status.kind == .regular else { return }
             do throws(Errno) {
-                text = ByteText.text(try Files.read(list, limit: 1 << 20))
+                // By its place, not its name: somebody may put a link there since it was looked at.
+                let file = try Descriptor.openWithoutLinks(
+                    list, [.readOnly, .nonBlocking, .noControllingTerminal])
+                guard try file.status().kind == .regular else { throw Errno.notRegular }
+                text = ByteText.text(try file.readAll(limit: 1 << 20))
             } catch {
                 throw RunError("can't read \(quoted(list)): \(error)")
             }

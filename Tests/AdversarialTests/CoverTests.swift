@@ -134,13 +134,12 @@ struct CoverTests {
             [
                 "run", "--bind", world.home + "/.cache:/c", "./root", "sh", "-c",
                 """
-                echo on; until [ -e /c/go ]; do sleep 0.1; done
+                echo on; until [ -e /c/go ] && grep -q ' /c/sandbox ' /proc/self/mountinfo; do sleep 0.1; done
                 ls -A /c/sandbox; mkdir -p /c/sandbox/profiles; touch /c/sandbox/made; mv /c/sandbox /c/x
                 """,
             ])
         try running.waitForOutput("on")
         try world.sh("rm -r home/.cache/sandbox")
-        usleep(300_000)
         try world.sh("touch home/.cache/go")
         #expect(try running.finish().output == "on\n")
         #expect(try world.sh("ls -A home/.cache").output == "go\n")

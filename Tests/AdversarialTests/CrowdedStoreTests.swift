@@ -111,6 +111,26 @@ struct CrowdedStoreTests {
         #expect(outcome.status == 125 && outcome.errors.contains("more than 1000 images"), "\(outcome)")
     }
 
+    /// All pipes of a user have a total (pipe(7)): a command that holds them keeps no archive from being read.
+    @Test func pipesThatAreUsedUpHoldNothingUp() throws {
+        try makeArchive(images: 1, names: 1)
+        try world.write(
+            "hold.py",
+            """
+            import fcntl, os, resource, subprocess, sys
+            resource.setrlimit(resource.RLIMIT_NOFILE, (1024, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+            held = []
+            try:
+                while len(held) < 400:
+                    held.append(os.pipe())
+                    fcntl.fcntl(held[-1][1], 1031, 1 << 20)  # F_SETPIPE_SZ
+            except PermissionError: print("used up", flush=True)
+            sys.exit(subprocess.run(sys.argv[1:]).returncode)
+            """)
+        let outcome = try world.sh("python3 hold.py \"$SANDBOX\" load -q -i many.tar")
+        #expect(outcome.status == 0 && outcome.lines.first == "used up" && outcome.lines.count == 2, "\(outcome)")
+    }
+
     /// The total counts all layers, and what is refused leaves nothing.
     @Test func anImageStopsAtItsTotal() throws {
         try world.sh("head -c 30000000 /dev/zero >root/zeros; tar -C root --owner=0 --group=0 -cf root.tar .")

@@ -86,6 +86,39 @@ struct ProtectionTests {
         #expect(try runsOutside())
     }
 
+    /// What is too long to be looked through hides what it names: it is an error, not a file that names nothing.
+    @Test(arguments: [".git/config", ".gitmodules", "team.config"])
+    func settingsThatAreTooLongAreAnError(_ file: String) throws {
+        try git("cd project && git config include.path ../team.config && touch team.config .gitmodules")
+        try world.sh("yes '# a comment' | head -c 1100000 >long; cat long >>project/\(file)")
+        let outcome = try inside("echo ran")
+        #expect(outcome.status == 125 && outcome.output.isEmpty, "\(outcome)")
+        #expect(outcome.errors.contains("longer than 1 MiB") && outcome.saysOneLineAtMost, "\(outcome)")
+        #expect(try inside("echo ran", ["--protect", "!.git"]).output == "ran\n")
+    }
+
+    /// Somebody puts a link in the place of git's list while the sandbox starts: nothing else is shown in its stead.
+    @Test func aListThatIsSwappedWhileASandboxStartsLeadsNowhere() throws {
+        try world.sh("mkdir -p root/bin; echo SECRET >secret")
+        try world.compile("swap")
+        let lay =
+            "cd project/.git/info; rm -f list link; echo '# ours' >list; ln -s \(world.folder)/secret link; cp list exclude"
+        for _ in 0..<40 {
+            // What a run leaves of links is taken away.
+            try world.sh(lay)
+            let racer = try world.start("./swap", ["project/.git/info/exclude", "project/.git/info/link"])
+            defer { racer.signal(SIGKILL) }
+            let outcome = try inside("cat .git/info/exclude")
+            #expect(!outcome.output.contains("SECRET"), "\(outcome)")
+            racer.signal(SIGKILL)
+            _ = try racer.finish()
+            try world.sh("rm -f project/.git/info/exclude")
+        }
+        // The control: the list is shown when nobody exchanges it.
+        try world.sh(lay)
+        #expect(try inside("cat .git/info/exclude").output.contains("# ours"))
+    }
+
     static let names = [
         ".sandbox", ".envrc", ".vscode", ".idea", ".devcontainer", ".husky", ".claude", ".git/config.worktree",
     ]

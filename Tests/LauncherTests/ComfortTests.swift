@@ -31,6 +31,15 @@ final class ComfortTests {
         #expect(!outcome.output.contains("credentials"))
     }
 
+    @Test func aColonInAPathIsAColon() throws {
+        try world.sh("mv home a:b; ln -s a:b home")
+        let script = "cat ~/.gitconfig; echo x >>$HISTFILE && echo kept"
+        let outcome = try world.sh(
+            "cd project && HOME=\(world.folder)/a:b \"$SANDBOX\" shell --with git,history --env HOME=/h:h sh -c '\(script)'"
+        )
+        #expect(outcome.output.contains("name = Ada") && outcome.output.hasSuffix("kept\n"), "\(outcome)")
+    }
+
     @Test func theHistoryIsOfTheFolder() throws {
         let write = "echo first >$HISTFILE; echo second >$HISTFILE.new; mv $HISTFILE.new $HISTFILE"
         #expect(try inside("project", "--with history,git", write).status == 0)
