@@ -4,7 +4,7 @@
 import SandboxPolicy
 
 extension LaunchPlan {
-    /// The command can make a mount namespace of its own, and change what is mounted in it.
+    /// Whether the command can make a mount namespace, and change what is mounted there.
     static func commandMayUndo(_ policy: Policy) -> Bool {
         policy.nested
             || policy.allowed.contains("mount")
@@ -42,6 +42,6 @@ extension LaunchPlan {
                 + "covers a place; say --protect none, use another profile, or bind the folder read-only")
     }
 
-    /// What the user said by which the command got mounts of its own.
+    /// The option that lets the command mount.
     static func undoing(_ policy: Policy) -> String { policy.nested ? "--nested" : "--allow mount" }
 }

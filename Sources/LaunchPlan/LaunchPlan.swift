@@ -244,7 +244,7 @@ extension LaunchPlan {
         stack.append(.scratch("files"))
         stack += lowers[images...]
         let top = upperFolder(upper, ".")
-        // A layer of the user's has a mode of its own, which is not the root's.
+        // The mode of a user's layer is not meant for `/`.
         if top == .none, images < lowers.count {
             steps.append(.makeFolder(scratch: Self.top, mode: 0o755))
             stack.append(.scratch(Self.top))
@@ -285,7 +285,7 @@ extension LaunchPlan {
             }
         }
         let top = upperFolder(upper, ".")
-        // A layer of the user's has a mode of its own, which is not the root's.
+        // The mode of a user's layer is not meant for `/`.
         if top == .none, !layers.isEmpty { steps.append(.makeFolder(scratch: Self.top, mode: 0o755)) }
         if case .slots = top, request.upper?.top != .kept { steps.append(.openTop(top)) }
         steps.append(

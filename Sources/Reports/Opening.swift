@@ -98,7 +98,7 @@ public struct Openings: Sendable {
         case .idMap: return value == "single" ? (.low, "keeps your supplementary groups, and reads with them") : nil
         // What a stranger may not choose for the user, and what opens nothing.
         case .workdir: return (.low, "starts the command in this folder")
-        case .user: return (.low, "runs the command as this user of its own")
+        case .user: return (.low, "runs the command as this user inside")
         case .setupUnless, .pull, .platform, .readOnly, .reportDenied: return nil
         case .setup: return (.medium, "runs this once before the first use, and keeps what it leaves")
         case .setupNetwork:

@@ -27,7 +27,7 @@ extension ForeignOption {
             .instead("`--mask PATH` hides one; homes and /mnt are never shown")),
         ForeignOption(
             "--whitelist --nowhitelist --whitelist-ro --read-write",
-            .instead("`--bind PATH`; what is not bound is not shown")),
+            .instead("`--bind PATH`; only what you bind can be seen")),
         ForeignOption("--build", .instead("`sandbox profile learn`")),
         ForeignOption(
             "--caps --caps.drop --caps.keep --caps.print",

@@ -3,7 +3,7 @@
 /// An option of docker's and podman's `run`, of bwrap, or of firejail.
 public struct ForeignOption: Sendable {
     public enum Here: Sendable {
-        /// An option of ours has this name, and means it.
+        /// We have an option of this name that means the same.
         case same
         /// Taken under this name, too.
         case ours(Option)

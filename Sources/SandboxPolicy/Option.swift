@@ -237,7 +237,7 @@ extension Option {
         case .network:
             Self.make(
                 .required("none|user|host"), .last, .isolation,
-                "none: a loopback of its own; user: what this machine reaches, by pasta, but not this machine itself; "
+                "none: only its own loopback; user: the networks that this machine reaches, by pasta, but not this machine; "
                     + "host: the host's network", untrusted: .only(["none"], "only closes"),
                 choices: NetworkChoice.allCases.map(\.rawValue), also: ["net"])
         case .capAdd:

@@ -23,7 +23,7 @@ extension ForeignOption {
         ForeignOption("--cap-drop", .same),
         ForeignOption(
             "--cgroup-conf --cgroup-parent --cgroupns --cgroups",
-            .instead("not there: no cgroup is made; a cgroup namespace of its own is always there")),
+            .instead("not supported: no cgroup is made; each sandbox has its own cgroup namespace")),
         ForeignOption(
             "--cidfile --conmon-pidfile --pidfile",
             .instead("not there: the sandbox is the process that you start; `$!` is its id")),
@@ -75,7 +75,7 @@ extension ForeignOption {
         ForeignOption("--rmi", .instead("`sandbox rmi IMAGE`, when the run has ended")),
         ForeignOption("--rm", .nothing("changes go at the end; `--name` keeps them")),
         ForeignOption("--ip --ip6 --mac-address --network-alias --link --link-local-ip --expose", noNetworks),
-        ForeignOption("--ipc --pid --uts --isolation", .instead("always a namespace of its own")),
+        ForeignOption("--ipc --pid --uts --isolation", .instead("always on: each sandbox has its own")),
         ForeignOption("--log-driver --log-opt", .instead("not there: output goes to where the sandbox's own does")),
         ForeignOption(
             "-m --memory --memory-reservation --memory-swap --memory-swappiness --kernel-memory --storage-opt",
@@ -111,7 +111,7 @@ extension ForeignOption {
         ForeignOption(
             "--restart --stop-signal --stop-timeout",
             .instead("not there: it is a process; a service of `systemd --user` starts and stops it as wanted")),
-        ForeignOption("--retry --retry-delay", .instead("always so: a broken transfer is gone on with")),
+        ForeignOption("--retry --retry-delay", .instead("always on: a broken download goes on where it stopped")),
         ForeignOption("--rootfs", .instead("a folder is ROOTFS as it is: `sandbox run ./rootfs`")),
         ForeignOption("--runtime --use-api-socket", .instead("not there: no other program starts it")),
         ForeignOption("--seccomp-policy", .instead("`--seccomp`")),

@@ -256,7 +256,7 @@ struct RemoveImageCommand: ParsableCommand {
         let store = try ImageStore()
         for reference in references {
             do throws(ImageStoreError) { try store.remove(reference, force: force) } catch {
-                // As `docker rmi -f` has it: what is not there is removed.
+                // As with `docker rmi -f`, an image that is not there is no error.
                 if case .unknownImage = error, force { continue }
                 throw error
             }
